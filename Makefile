@@ -1,0 +1,36 @@
+# Every target works on a fresh machine with Python 3.11+ and git: .venv is made on demand.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= results/leaderboard
+READY  := $(VENV)/.ready
+
+.PHONY: leaderboard test test-slow lint format clean
+
+leaderboard: $(READY)  ## train toys, run methods, print the leaderboard, write report.html
+	$(BIN)/unfold run -s leaderboard-v1 -o $(OUT) --report
+
+test: $(READY)  ## the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)  ## everything that needs no GPU
+	$(BIN)/python -m pytest -m "not gpu"
+
+lint: $(READY)  ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'unfold needs Python 3.11 or newer; set PYTHON=python3.11')"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) results reproduction .mypy_cache .ruff_cache .pytest_cache dist build

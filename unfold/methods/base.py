@@ -1,0 +1,196 @@
+"""The contract of every recovery method: a scikit-learn transformer that owns a dictionary."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self, final
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
+from unfold.solution import Status
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a reader of ``unfold list methods`` wants to know of a method.
+
+    Attributes
+    ----------
+    family : str
+        "control", "ica", "sparse coding", "compressed sensing", "autoencoder", "moments", ...
+    solves : str
+        The problem solved, in a sentence.
+    paper : str
+        Authors, year, title; or "own".
+    cost : str
+        Cost per iteration, as in "O(N d k)".
+    fails : str
+        Where it fails.
+    enumerates : bool
+        Whether ``n_components=None`` makes it find how many features there are.
+    hints : Mapping
+        Constructor parameter -> fact about the problem that the ``informed`` track fills in:
+        "n_features", "mean_active", "density", "noise", "positive".
+    """
+
+    family: str
+    solves: str
+    paper: str
+    cost: str
+    fails: str
+    enumerates: bool = False
+    hints: Mapping[str, str] = field(default_factory=lambda: {"n_components": "n_features"})
+
+
+class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """Abstract recovery method: directions from activations, codes from directions.
+
+    A subclass stores its constructor arguments verbatim, states its ``card``, and writes
+
+    - ``_fit(X)``, which sets ``components_`` (k, d), and where there is an iteration ``n_iter_``
+      and ``status_``; rows are scaled to unit norm for it, signs are its own business;
+    - ``_encode(X)``, codes (n, k) such that ``X ~ codes @ components_ + mean_``; and
+
+    gets containers, dtypes, devices, validation and warnings for free. ``_fit`` and ``_encode``
+    see arrays of the kind ``backend`` names; results go back as the kind the caller gave.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components_, d)
+        Unit-norm directions, one a row.
+    mean_ : array of shape (d,)
+        What is subtracted before encoding; zeros where a method has no bias.
+    n_components_ : int
+    n_iter_ : int
+    status_ : Status
+    """
+
+    card: ClassVar[MethodCard]
+    backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
+
+    n_components: int | None
+    random_state: Any
+    components_: Any
+    mean_: Any
+    n_iter_: int
+    status_: Status
+
+    @abstractmethod
+    def _fit(self, X: Any) -> None:
+        """Set ``components_`` from validated activations ``X`` (n, d) of kind ``backend``."""
+
+    @abstractmethod
+    def _encode(self, X: Any) -> Any:
+        """Return codes (n, k) of validated ``X`` (n, d), both of kind ``backend``."""
+
+    @final
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Find the feature directions in activations.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, d)
+        y : None
+            Ignored; there by the convention of scikit-learn.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a finite matrix of at least two samples, or a parameter is out of
+            range for it.
+        """
+        given = self._validate(X, reset=True)
+        n_components = getattr(self, "n_components", None)
+        if n_components is not None and (
+            not isinstance(n_components, (int, np.integer)) or n_components < 1
+        ):
+            raise ValueError(f"n_components must be a positive integer or None, got {n_components!r}.")
+        self.n_iter_, self.status_ = 1, Status.CONVERGED
+        self.mean_ = None
+        self._fit(self._inside(given))
+        if self.mean_ is None:
+            self.mean_ = np.zeros(given.shape[1])
+        self.components_ = like(unit_rows(self.components_), given)
+        self.mean_ = like(self.mean_, given)
+        self.n_components_ = int(self.components_.shape[0])
+        if self.status_ is not Status.CONVERGED:
+            warnings.warn(
+                f"{type(self).__name__}: {self.status_.sentence}", ConvergenceWarning, stacklevel=2
+            )
+        return self
+
+    @final
+    def transform(self, X: Any) -> Any:
+        """Return the codes of ``X`` over ``components_``.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, d)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components_)
+        """
+        check_is_fitted(self, "components_")
+        given = self._validate(X, reset=False)
+        return like(self._encode(self._inside(given)), given)
+
+    @final
+    def inverse_transform(self, Z: Any) -> Any:
+        """Return the activations ``Z @ components_ + mean_`` that codes stand for.
+
+        Parameters
+        ----------
+        Z : array-like or tensor of shape (n_samples, n_components_)
+
+        Returns
+        -------
+        array of shape (n_samples, d)
+        """
+        check_is_fitted(self, "components_")
+        Z = check_activations(Z, name="Z")
+        if Z.shape[1] != self.n_components_:
+            raise ValueError(f"Z has {Z.shape[1]} columns, expected {self.n_components_}.")
+        return Z @ like(self.components_, Z) + like(self.mean_, Z)
+
+    def _validate(self, X: Any, *, reset: bool) -> Array:
+        if not is_tensor(X):
+            X = validate_data(
+                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1 + reset
+            )
+            return X
+        X = check_activations(X, min_samples=1 + reset)
+        if reset:
+            self.n_features_in_ = int(X.shape[1])
+        elif X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return X
+
+    def _inside(self, X: Array) -> Array:
+        return to_tensor(X) if self.backend == "torch" else to_numpy(X)
+
+    def _rng(self) -> np.random.RandomState:
+        """Return this fit's random state: the same for the same ``random_state``."""
+        return check_random_state(self.random_state)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,1 @@
+"""Sparse inference at known directions: one file a family of solvers."""
