@@ -1,1 +1,5 @@
-"""toy."""
+"""Toy models of superposition: activations whose features are known."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

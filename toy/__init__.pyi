@@ -1,0 +1,10 @@
+from .make import Sampler as Sampler
+from .make import make_problem as make_problem
+from .make import make_sampler as make_sampler
+from .problem import Observed as Observed
+from .problem import Problem as Problem
+from .problem import Truth as Truth
+from .train import Instance as Instance
+from .train import Trained as Trained
+from .train import train_many as train_many
+from .zoo import list_problems as list_problems

@@ -1,0 +1,62 @@
+"""Magnitudes: how strongly an active feature is active."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class Magnitude(ABC):
+    """A law of the value of an active feature."""
+
+    @property
+    @abstractmethod
+    def positive(self) -> bool:
+        """Whether values are never negative."""
+
+    @abstractmethod
+    def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a float32 value for each active cell, given its feature."""
+
+
+@dataclass(frozen=True)
+class UniformMagnitude(Magnitude):
+    """Uniform on [low, high); never exactly zero, so that active means non-zero."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def positive(self) -> bool:
+        """Whether ``low`` is."""
+        return self.low >= 0
+
+    def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw whatever the feature."""
+        values = rng.random(len(cols), dtype=np.float32)
+        values += np.float32(2.0**-25)  # centres the grid of random(), which holds 0
+        if (self.low, self.high) != (0.0, 1.0):
+            values *= np.float32(self.high - self.low)
+            values += np.float32(self.low)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class NormalMagnitude(Magnitude):
+    """Normal with a mean and a spread for each feature; its absolute value where ``folded``."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    folded: bool
+
+    @property
+    def positive(self) -> bool:
+        """Whether ``folded``."""
+        return self.folded
+
+    def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw by each feature's mean and spread."""
+        values = rng.standard_normal(len(cols), dtype=np.float32)
+        values *= self.std[cols].astype(np.float32)
+        values += self.mean[cols].astype(np.float32)
+        return np.abs(values, out=values) if self.folded else values

@@ -1,0 +1,154 @@
+"""Make problems: the public way in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from toy.problem import Observed, Problem, Truth
+from toy.randomness import stream
+from toy.spec import ProblemSpec, fingerprint, parse
+from toy.storage import digest
+from toy.world import World, make_world
+from toy.zoo import lookup
+
+
+def make_problem(
+    id_or_spec: str | Mapping[str, Any],
+    seed: int = 0,
+    device: str = "auto",
+    cache: bool = True,
+) -> Problem:
+    """Make a problem: activations, and the truth about them.
+
+    Parameters
+    ----------
+    id_or_spec : str or mapping
+        A versioned id of `list_problems`; or ``{"id": ..., "n_train": 20_000}``, an id with parts
+        of its spec replaced; or a whole spec.
+    seed : int
+        Draws the world, trains the model and draws the samples.
+    device : str
+        Where models are trained: "auto" (CUDA where there is one), "cpu", "cuda", ...
+    cache : bool
+        Whether trained models are kept on disk, in ``$UNFOLD_CACHE`` or the platform's cache.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If the id is unknown or the spec not valid.
+    """
+    name, spec = resolve(id_or_spec)
+    world = make_world(spec, seed, device=device, cache=cache)
+    train, codes_train = world.sample(spec.n_train, stream(seed, "train"))
+    test, codes_test = world.sample(spec.n_test, stream(seed, "test"))
+    observed = Observed(train, test)
+    truth = Truth(
+        directions=world.directions,
+        norms=world.norms,
+        represented=world.represented,
+        codes_train=codes_train,
+        codes_test=codes_test,
+        density=world.features.density,
+        positive=world.features.positive,
+        bias=world.bias,
+    )
+    dumped = spec.model_dump(mode="json")
+    return Problem(name, seed, dumped, digest(_tensors(observed, truth)), observed, truth)
+
+
+class Sampler:
+    """Fresh data without end from the world of a problem.
+
+    Parameters
+    ----------
+    world : World
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, world: World, rng: np.random.Generator) -> None:
+        self.world = world
+        self._rng = rng
+
+    def sample(self, n: int) -> tuple[np.ndarray, Any]:
+        """Draw the next samples.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        X : ndarray of shape (n, d), float32
+        Z : ndarray or csr_array of shape (n, k)
+            CSR where there are more than 1024 features.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}.")
+        return self.world.sample(n, self._rng)
+
+
+def make_sampler(
+    id_or_spec: str | Mapping[str, Any],
+    seed: int = 0,
+    device: str = "auto",
+    cache: bool = True,
+) -> Sampler:
+    """Return a sampler of the same world as `make_problem`, on data that no problem holds.
+
+    Parameters
+    ----------
+    id_or_spec, seed, device, cache
+        As for `make_problem`.
+
+    Returns
+    -------
+    Sampler
+    """
+    _, spec = resolve(id_or_spec)
+    world = make_world(spec, seed, device=device, cache=cache)
+    return Sampler(world, stream(seed, "sampler"))
+
+
+def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
+    """Return the name and the validated spec of what was asked for.
+
+    An id with replaced parts is named after the id and the hash of its spec, a whole spec
+    ``custom-`` and its hash.
+    """
+    if isinstance(id_or_spec, str):
+        return id_or_spec, parse(lookup(id_or_spec))
+    if not isinstance(id_or_spec, Mapping):
+        raise ValueError(f"Give a problem id or a spec, not a {type(id_or_spec).__name__}.")
+    given = dict(id_or_spec)
+    base = given.pop("id", None)
+    if base is None:
+        spec = parse(given)
+        return f"custom-{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
+    original = parse(lookup(base))
+    spec = parse(_merge(original.model_dump(mode="json"), given))
+    if spec == original:
+        return base, spec
+    return f"{base}+{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _tensors(observed: Observed, truth: Truth) -> dict[str, np.ndarray]:
+    tensors = {"train": observed.train, "test": observed.test}
+    for name, value in vars(truth).items():
+        if hasattr(value, "indptr"):
+            tensors |= {f"{name}.{at}": getattr(value, at) for at in ("data", "indices", "indptr")}
+        else:
+            tensors[name] = np.asarray(value)
+    return tensors
