@@ -1,1 +1,5 @@
-"""unfold."""
+"""Feature directions from activations, and sparse codes over known directions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -89,7 +89,7 @@ def like(result: Any, reference: Array) -> Any:
     """Return ``result`` as the kind of array ``reference`` is, in its dtype and on its device."""
     if is_tensor(reference):
         return to_tensor(result, reference.device).to(reference.dtype)
-    return to_numpy(result).astype(reference.dtype, copy=False)
+    return np.asarray(to_numpy(result), dtype=to_numpy(reference).dtype)
 
 
 def unit_rows(D: Array) -> Array:

@@ -36,7 +36,10 @@ class MethodCard:
         Whether ``n_components=None`` makes it find how many features there are.
     hints : Mapping
         Constructor parameter -> fact about the problem that the ``informed`` track fills in:
-        "n_features", "mean_active", "density", "noise", "positive".
+        "n_features", "mean_active", "density", "noise", "positive". Methods that cannot return
+        more than d directions take no hints.
+    needs : str
+        Optional packages, as in "sae" for the extra of that name; empty where none.
     """
 
     family: str
@@ -46,6 +49,7 @@ class MethodCard:
     fails: str
     enumerates: bool = False
     hints: Mapping[str, str] = field(default_factory=lambda: {"n_components": "n_features"})
+    needs: str = ""
 
 
 class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -59,6 +63,8 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
 
     gets containers, dtypes, devices, validation and warnings for free. ``_fit`` and ``_encode``
     see arrays of the kind ``backend`` names; results go back as the kind the caller gave.
+    In ``_encode``, ``_atoms(X)`` and ``_centred(X)`` give the dictionary and the data in the
+    kind, dtype and device of ``X``.
 
     Attributes
     ----------
@@ -106,20 +112,36 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         Raises
         ------
         ValueError
-            If ``X`` is not a finite matrix of at least two samples, or a parameter is out of
-            range for it.
+            If ``X`` is not a finite matrix of at least two samples that differ, or a parameter
+            is out of range for it.
+        FloatingPointError
+            If the method came to NaN or infinity.
         """
         given = self._validate(X, reset=True)
+        if bool((to_numpy(given) == to_numpy(given[:1])).all()):
+            raise ValueError(
+                f"All {given.shape[0]} samples of X are the same: activations that do not vary "
+                f"hold no direction to find."
+            )
         n_components = getattr(self, "n_components", None)
         if n_components is not None and (
-            not isinstance(n_components, (int, np.integer)) or n_components < 1
+            isinstance(n_components, bool)
+            or not isinstance(n_components, (int, np.integer))
+            or n_components < 1
         ):
-            raise ValueError(f"n_components must be a positive integer or None, got {n_components!r}.")
+            raise ValueError(
+                f"n_components must be a positive integer, or None to enumerate, "
+                f"got {n_components!r}."
+            )
         self.n_iter_, self.status_ = 1, Status.CONVERGED
         self.mean_ = None
         self._fit(self._inside(given))
         if self.mean_ is None:
             self.mean_ = np.zeros(given.shape[1])
+        if not np.isfinite(to_numpy(self.components_)).all():
+            raise FloatingPointError(
+                f"{type(self).__name__}: directions are not finite. {Status.NON_FINITE.sentence}"
+            )
         self.components_ = like(unit_rows(self.components_), given)
         self.mean_ = like(self.mean_, given)
         self.n_components_ = int(self.components_.shape[0])
@@ -165,10 +187,9 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
 
     def _validate(self, X: Any, *, reset: bool) -> Array:
         if not is_tensor(X):
-            X = validate_data(
+            return validate_data(
                 self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1 + reset
             )
-            return X
         X = check_activations(X, min_samples=1 + reset)
         if reset:
             self.n_features_in_ = int(X.shape[1])
@@ -178,6 +199,14 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
                 f"{self.n_features_in_} features as input."
             )
         return X
+
+    def _atoms(self, X: Any) -> Any:
+        """Return the dictionary as the kind of array ``X`` is."""
+        return like(self.components_, X)
+
+    def _centred(self, X: Any) -> Any:
+        """Return ``X - mean_``, as the kind of array ``X`` is."""
+        return X - like(self.mean_, X)
 
     def _inside(self, X: Array) -> Array:
         return to_tensor(X) if self.backend == "torch" else to_numpy(X)

@@ -1,0 +1,91 @@
+"""Non-negative factorisations of activations, which may themselves be negative."""
+
+import warnings
+from typing import Any, ClassVar, final
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from unfold.arrays import unit_rows
+from unfold.methods.base import MethodCard
+from unfold.methods.coding import SparseCoder, root_mean_square
+from unfold.methods.enumeration import distinct, width
+from unfold.solution import Status
+
+
+@final
+class NMF(SparseCoder):
+    """Non-negative matrix factorisation by scikit-learn, of the split data ``[X+, X-]``.
+
+    Activations have both signs, which factorisation with non-negative atoms cannot express. So
+    the positive and negative parts of ``X`` stand side by side, (n, 2d), atoms are found there,
+    and a direction is the positive half of an atom less the negative half. On data without
+    negative entries this is ordinary NMF. It is exact only as far as active features do not
+    cancel in a coordinate; `SemiNMF` has no such bias.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        By default four a dimension, less those that end up unused or doubled.
+    alpha : float
+        Weight of the L1 penalty in `transform`, as a share of the root mean square norm.
+    positive : bool
+        Whether codes of `transform` are non-negative.
+    max_iter : int
+    tol : float
+    random_state : int, RandomState or None
+
+    References
+    ----------
+    Lee & Seung 1999, Learning the parts of objects by non-negative matrix factorization.
+    """
+
+    card: ClassVar[MethodCard] = MethodCard(
+        family="sparse coding",
+        solves="Non-negative parts of non-negative data; signed data by their two halves.",
+        paper="Lee & Seung 1999, Learning the parts of objects by NMF",
+        cost="O(N d k)",
+        fails="where active features cancel in a coordinate; not unique without sparse parts",
+    )
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        alpha: float = 0.05,
+        positive: bool = True,
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.alpha = alpha
+        self.positive = positive
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def _fit(self, X: np.ndarray) -> None:
+        from sklearn.decomposition import NMF as SklearnNMF
+
+        self.scale_ = root_mean_square(X)
+        k = width(self.n_components, X)
+        split = np.concatenate([np.maximum(X, 0), np.maximum(-X, 0)], axis=1) / self.scale_
+        model = SklearnNMF(
+            n_components=k,
+            init="nndsvda" if k <= min(split.shape) else "random",
+            max_iter=self.max_iter,
+            tol=self.tol,
+            random_state=self._rng(),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            codes = model.fit_transform(split)
+        self.n_iter_ = int(model.n_iter_)
+        self.status_ = Status.MAX_ITER if self.n_iter_ >= self.max_iter else Status.CONVERGED
+        halves = model.components_
+        D = halves[:, : X.shape[1]] - halves[:, X.shape[1] :]
+        if self.n_components is None:
+            usage = (codes**2).sum(axis=0) * (D**2).sum(axis=1)
+            D = D[distinct(D, usage)]
+        self.components_ = unit_rows(D)

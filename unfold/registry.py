@@ -1,0 +1,245 @@
+"""Names of methods to classes, and fitted estimators to dictionaries.
+
+Built-in methods and plug-ins come through the same door, the entry-point group
+``unfold.methods``; a class needs no registration to be used as ``file.py:Class`` or
+``pkg.mod:Class``. Listing names imports none of the methods.
+"""
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unfold.arrays import Array
+    from unfold.methods.base import MethodCard
+
+GROUP = "unfold.methods"
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A registered name, and what is known about it.
+
+    Attributes
+    ----------
+    name : str
+    target : str
+        "pkg.mod:Class".
+    distribution : str
+        The installed package that claims the name.
+    card : MethodCard or None
+        What the class says of itself; None for foreign estimators and broken plug-ins.
+    summary : str
+        First line of the class's docstring.
+    reason : str
+        Why the method cannot be used; empty where it can.
+    """
+
+    name: str
+    target: str
+    distribution: str
+    card: "MethodCard | None" = None
+    summary: str = ""
+    reason: str = ""
+
+
+def list_methods() -> list[str]:
+    """Return the names of all registered methods, sorted, without importing any.
+
+    Returns
+    -------
+    list of str
+    """
+    return sorted(_claims())
+
+
+def describe_methods() -> list[MethodInfo]:
+    """Return every registered method with its card, or with the reason why it cannot load.
+
+    Returns
+    -------
+    list of MethodInfo
+        In the order of `list_methods`; a broken plug-in is an entry, not an exception.
+    """
+    return [_describe(name, claims) for name, claims in sorted(_claims().items())]
+
+
+def get_method(spec: str) -> type:
+    """Return the class that a name or path stands for.
+
+    Parameters
+    ----------
+    spec : str
+        A registered name ("pca"), a file and class ("my_method.py:MyMethod"), or a module and
+        class ("sklearn.decomposition:FastICA"). Any scikit-learn-compatible class will do.
+
+    Returns
+    -------
+    type
+        A class whose instances have ``fit``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (the message suggests near ones), is claimed by two installed
+        distributions, or the file, module or class does not exist.
+    TypeError
+        If what was found is not a class with a ``fit`` method.
+    ImportError
+        If a registered method fails to import.
+    """
+    if ":" in spec:
+        return _checked(_from_path(spec), spec)
+    claims = _claims()
+    if spec not in claims:
+        near = difflib.get_close_matches(spec, claims, n=3, cutoff=0.5)
+        hint = (
+            f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {sorted(claims)}."
+        )
+        raise ValueError(
+            f"Unknown method {spec!r}: {hint} A class of your own is 'file.py:Class' or "
+            f"'pkg.mod:Class'."
+        )
+    _refuse_clash(spec, claims[spec])
+    point = claims[spec][0]
+    try:
+        found = point.load()
+    except Exception as error:
+        raise ImportError(
+            f"Method {spec!r} ({point.value} of {_owner(point)}) does not load: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return _checked(found, spec)
+
+
+def dictionary_of(estimator: Any) -> "Array":
+    """Return the feature directions that a fitted estimator found.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything fitted with ``dictionary_`` (k, d), ``mixing_`` (d, k) or ``components_`` (k, d),
+        looked for in this order. `sklearn.decomposition.FastICA` has the last two, and there
+        ``components_`` *unmixes*: only ``mixing_.T`` holds the directions of the data.
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+        Unit rows.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator has none of the three.
+    ValueError
+        If what it has is not a matrix.
+    """
+    import numpy as np
+
+    from unfold.arrays import is_tensor, unit_rows
+
+    for name in ("dictionary_", "mixing_", "components_"):
+        D = getattr(estimator, name, None)
+        if D is not None:
+            break
+    else:
+        raise AttributeError(
+            f"{type(estimator).__name__} has none of dictionary_ (k, d), mixing_ (d, k) and "
+            f"components_ (k, d): fit it first, or set one of them in fit."
+        )
+    if not is_tensor(D):
+        D = np.asarray(D)
+        D = D if D.dtype in (np.float32, np.float64) else D.astype(np.float64)
+    if D.ndim != 2:
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must be a matrix, got shape {D.shape}."
+        )
+    return unit_rows(D.T if name == "mixing_" else D)
+
+
+def _claims() -> dict[str, list[EntryPoint]]:
+    """Return every name with the entry points that claim it, one a distribution."""
+    claims: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
+    for point in entry_points(group=GROUP):
+        claims[point.name].setdefault(_owner(point), point)
+    return {name: list(owners.values()) for name, owners in claims.items()}
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name.lower().replace("_", "-") if point.dist else "an unnamed distribution"
+
+
+def _refuse_clash(name: str, claims: list[EntryPoint]) -> None:
+    if len(claims) > 1:
+        owners = " and ".join(f"{_owner(point)} ({point.value})" for point in claims)
+        raise ValueError(
+            f"Method name {name!r} is claimed by {owners}: uninstall one of them, or use the "
+            f"class by its path, 'pkg.mod:Class'."
+        )
+
+
+def _describe(name: str, claims: list[EntryPoint]) -> MethodInfo:
+    owners = ", ".join(_owner(point) for point in claims)
+    try:
+        found = get_method(name)
+    except Exception as error:
+        return MethodInfo(name, claims[0].value, owners, reason=str(error))
+    summary = (found.__doc__ or "").strip().split("\n")[0]
+    return MethodInfo(name, claims[0].value, owners, getattr(found, "card", None), summary)
+
+
+def _from_path(spec: str) -> Any:
+    where, _, name = spec.rpartition(":")
+    module = _load_file(Path(where)) if where.endswith(".py") else _import(where, spec)
+    if not hasattr(module, name):
+        near = difflib.get_close_matches(name, dir(module), n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ValueError(f"{where} has no {name!r}{hint}")
+    return getattr(module, name)
+
+
+def _import(module: str, spec: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module + ".").startswith(error.name + "."):
+            raise
+        raise ValueError(
+            f"No module {error.name!r} for method {spec!r}: expected 'pkg.mod:Class' of an "
+            f"installed package, or 'file.py:Class'."
+        ) from error
+
+
+def _load_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ValueError(
+            f"No file {str(path)!r}: expected 'file.py:Class' with a file that exists."
+        )
+    path = path.resolve()
+    # A name of its own keeps two files that are both called method.py apart.
+    name = f"unfold_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    location = importlib.util.spec_from_file_location(name, path)
+    assert location is not None and location.loader is not None
+    module = importlib.util.module_from_spec(location)
+    sys.modules[name] = module
+    try:
+        location.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _checked(found: Any, spec: str) -> type:
+    if not isinstance(found, type) or not callable(getattr(found, "fit", None)):
+        raise TypeError(
+            f"{spec!r} is {found!r}: expected a class with fit(X), as scikit-learn's estimators."
+        )
+    return found
