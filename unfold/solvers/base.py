@@ -1,0 +1,111 @@
+"""What every sparse solver shares: the problem it is handed, and the contract it signs."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, final
+
+from sklearn.base import BaseEstimator
+
+from unfold.solution import Solution
+
+Kind = Literal[
+    "lasso", "elastic_net", "log_sum", "bpdn", "basis_pursuit", "l0_sparsity", "l0_error"
+]
+
+IN_WORDS: dict[Kind, str] = {
+    "lasso": "the lasso: 1/2 ||x - z D||^2 + sum_j alpha_j |z_j|",
+    "elastic_net": "the elastic net: the lasso + 1/2 l2 ||z||^2",
+    "log_sum": "the log-sum penalty: 1/2 ||x - z D||^2 + alpha sum_j e log(1 + |z_j|/e)",
+    "bpdn": "basis pursuit denoising: min ||z||_1 subject to ||x - z D|| <= error",
+    "basis_pursuit": "basis pursuit: min ||z||_1 subject to z D = x",
+    "l0_sparsity": "L0 with at most n_nonzero active atoms",
+    "l0_error": "L0 with ||x - z D|| <= error",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SparseProblem:
+    """A batch of sparse inference problems at a known dictionary, already validated.
+
+    Attributes
+    ----------
+    kind : str
+        Which problem; `IN_WORDS` spells each one out.
+    X : array of shape (n, d)
+    D : array of shape (k, d)
+        Atoms, one a row, of the same kind, dtype and device as ``X``; norms are free but not 0.
+    alpha : float or array of shape (k,) or (n, k)
+        Weight of the penalty, per atom or per sample and atom; for the constrained problems, the
+        weights inside the norm.
+    positive : bool
+        Whether codes are constrained to be non-negative.
+    l2 : float
+        Weight of the ridge term of the elastic net.
+    epsilon : float
+        Width of the log-sum penalty.
+    error : float
+        Bound on the residual norm.
+    n_nonzero : int
+        Bound on the number of active atoms.
+    gram : array of shape (k, k) or None
+        ``D @ D.T`` where the caller has it.
+    """
+
+    kind: Kind
+    X: Any
+    D: Any
+    alpha: Any = 1.0
+    positive: bool = True
+    l2: float = 0.0
+    epsilon: float = 0.1
+    error: float = 0.0
+    n_nonzero: int = 0
+    gram: Any = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard, and with what, to solve.
+
+    Attributes
+    ----------
+    tol : float
+        Certificate at which a sample counts as solved.
+    n_threads : int
+    sparse_output : bool
+        Whether codes come as CSR rather than dense.
+    """
+
+    tol: float = 1e-6
+    n_threads: int = 1
+    sparse_output: bool = False
+
+
+class Solver(BaseEstimator, ABC):
+    """Abstract solver: a parameter object that turns a `SparseProblem` into a `Solution`.
+
+    A subclass stores its parameters verbatim, lists in ``takes`` the kinds of problem it solves,
+    and writes ``_solve``. Certificates are computed at the codes it returns.
+    """
+
+    takes: ClassVar[tuple[Kind, ...]]
+
+    @final
+    def solve(self, problem: SparseProblem, effort: Effort = Effort()) -> Solution:
+        """Solve every sample of ``problem``.
+
+        Raises
+        ------
+        ValueError
+            If this solver does not take problems of that kind; the message names both.
+        """
+        if problem.kind not in self.takes:
+            raise ValueError(
+                f"{type(self).__name__} does not solve {problem.kind} ({IN_WORDS[problem.kind]}). "
+                f"It takes: {', '.join(self.takes)}. Use solver='auto', or one that takes it."
+            )
+        return self._solve(problem, effort)
+
+    @abstractmethod
+    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+        """Solve a problem whose kind is among ``takes``."""

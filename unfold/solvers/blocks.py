@@ -1,0 +1,94 @@
+"""Blocks of samples over threads, and their codes put together again."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from unfold.solution import CertificateKind, Solution
+
+GRAM_BYTES = 512 * 2**20
+
+
+@cache
+def blas_controller() -> Any:
+    """Return the one controller of the BLAS threads of this process."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+class Compact:
+    """Codes of one block as (atom, value) lists, with what the kernels report per sample."""
+
+    def __init__(self, n: int, size: int) -> None:
+        self.atoms = np.empty((n, size), np.int32)
+        self.values = np.empty((n, size))
+        self.counts = np.zeros(n, np.int64)
+        self.certificate = np.zeros(n)
+        self.status = np.zeros(n, np.int8)
+        self.n_iter = np.zeros(n, np.int64)
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, ...]:
+        """The arrays in the order in which kernels fill them."""
+        return (
+            self.atoms, self.values, self.counts, self.certificate, self.status, self.n_iter,
+        )  # fmt: skip
+
+    def pack(self, dtype: Any) -> tuple[np.ndarray, ...]:
+        """Return what is kept of a block: flat atoms and values, and the reports."""
+        kept = np.arange(self.atoms.shape[1]) < self.counts[:, None]
+        return (
+            self.atoms[kept], self.values[kept].astype(dtype), self.counts,
+            self.certificate, self.status, self.n_iter,
+        )  # fmt: skip
+
+
+def over_blocks(
+    n: int,
+    block: int,
+    n_threads: int,
+    make_scratch: Callable[[], Any],
+    work: Callable[[slice, Any], tuple[np.ndarray, ...]],
+) -> list[tuple[np.ndarray, ...]]:
+    """Run ``work(rows, scratch)`` on every block of rows, with a scratch space per thread."""
+    rows = [slice(i, min(i + block, n)) for i in range(0, n, block)]
+    with blas_controller().limit(limits=1, user_api="blas"):
+        if n_threads == 1 or len(rows) == 1:
+            scratch = make_scratch()
+            return [work(part, scratch) for part in rows]
+        own = threading.local()
+
+        def run(part: slice) -> tuple[np.ndarray, ...]:
+            if not hasattr(own, "scratch"):
+                own.scratch = make_scratch()
+            return work(part, own.scratch)
+
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(run, rows))
+
+
+def assemble(
+    parts: Sequence[tuple[np.ndarray, ...]],
+    n_atoms: int,
+    kind: CertificateKind,
+    layout: Literal["dense", "csr"],
+) -> Solution:
+    """Put blocks together into one solution, dense or CSR."""
+    atoms, values, counts, certificate, status, n_iter = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+    )
+    codes: Any
+    if layout == "csr":
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        codes = csr_array((values, atoms, ends), shape=(len(counts), n_atoms))
+        codes.has_sorted_indices = True
+    else:
+        codes = np.zeros((len(counts), n_atoms), values.dtype)
+        codes[np.repeat(np.arange(len(counts)), counts), atoms] = values
+    return Solution(codes, status, n_iter, certificate, kind)

@@ -1,0 +1,121 @@
+"""Orthogonal matching pursuit over a Gram matrix, one sample at a time, compiled.
+
+Batch-OMP (Rubinstein, Zibulevsky and Elad, 2008): residuals are never formed, only correlations
+``c = D x - G z``; the support's Cholesky factor grows by a row a step. The non-negative form
+(Bruckstein, Elad and Zibulevsky, 2008) picks the largest positive correlation and keeps the
+least-squares fit on the support non-negative, dropping atoms that would turn negative.
+"""
+
+import math
+from typing import Any
+
+from numba import njit
+
+from unfold.solvers.active_set_kernel import (
+    CHUNK,
+    CONVERGED,
+    FAST,
+    MAX_ITER,
+    append,
+    backward,
+    descend,
+    refresh,
+    release,
+    scan,
+)
+
+INFEASIBLE = 3
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> int:
+    """Return the atom of the largest weighted correlation outside the support, or -1."""
+    for q in range(peaks.shape[0]):
+        if peaks[q] < worst:
+            continue
+        for j in range(q * CHUNK, min(c.shape[0], q * CHUNK + CHUNK)):
+            size = c[j] if positive else abs(c[j])
+            if size * w[j] >= worst and where[j] == -1:
+                return j
+    return -1
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
+    """Fit the support by least squares after its last atom was appended; return its size."""
+    S, z, sign, e, dz, L, H, _, cc, where = work[:10]
+    if positive:
+        for i in range(s):
+            e[i] = c[S[i]]
+        return descend(S, z, sign, e, dz, L, H, cc, where, s, 0)
+    for i in range(s):
+        z[i] = y[i]
+    backward(L, s, z)
+    return s
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def pursue(
+    B: Any,
+    xx: Any,
+    G: Any,
+    zero: Any,
+    w: Any,
+    positive: bool,
+    n_nonzero: int,
+    error: float,
+    rank_tol: float,
+    max_iter: int,
+    work: Any,
+    atoms: Any,
+    values: Any,
+    counts: Any,
+    residual: Any,
+    status: Any,
+    n_iter: Any,
+) -> None:
+    """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm of ``error``."""
+    S, z, sign, _, y, L = work[:6]
+    H, where, c, peaks = work[6], work[9], work[10], work[11]
+    for r in range(B.shape[0]):
+        b = B[r]
+        s, steps = 0, 0
+        bound = error * error
+        floor = rank_tol * xx[r]
+        left = xx[r]
+        refresh(c, b, G, S, z, 0, 0.0)
+        status[r] = MAX_ITER
+        while steps < max_iter:
+            if left <= max(bound, 1e-30 * xx[r]) or s >= n_nonzero:
+                status[r] = CONVERGED
+                break
+            worst = scan(c, zero, w, positive, peaks)
+            j = largest(c, w, positive, peaks, worst, where)
+            if j < 0 or worst <= 0.0 or worst * worst <= rank_tol * floor:
+                status[r] = CONVERGED if bound == 0.0 else INFEASIBLE
+                break
+            steps += 1
+            for i in range(s):
+                H[i, 0] = G[j, S[i]]
+            rest = append(L, s, H[:, 0], float(G[j, j]))
+            if rest <= rank_tol * G[j, j]:
+                where[j] = -2
+                continue
+            L[s, s] = math.sqrt(rest)
+            if not positive:
+                v = float(b[j])
+                for i in range(s):
+                    v -= L[s, i] * y[i]
+                y[s] = v / L[s, s]
+            S[s], z[s], sign[s] = j, 0.0, 1.0
+            where[j] = 1
+            s = refit(c, positive, work, s + 1, y)
+            refresh(c, b, G, S, z, s, 0.0)
+            left = xx[r]
+            for i in range(s):
+                left -= z[i] * (float(b[S[i]]) + float(c[S[i]]))
+        residual[r] = math.sqrt(max(left, 0.0) / xx[r]) if xx[r] > 0.0 else 0.0
+        n_iter[r] = steps
+        for j in range(where.shape[0]):
+            where[j] = -1
+        counts[r] = release(atoms[r], values[r], work, s)
