@@ -2,17 +2,85 @@
 
 import numpy as np
 
-from toy.features import Features
-from toy.gates import IndependentGate
-from toy.magnitudes import UniformMagnitude
+from toy.copula import CopulaGate, random_factors
+from toy.feature_spec import (
+    CopulaSpec,
+    ExactlySpec,
+    FeaturesSpec,
+    ForestSpec,
+    GateSpec,
+    IndependentSpec,
+    MagnitudeSpec,
+    PerFeature,
+    SetsSpec,
+    TreeSpec,
+    UniformSpec,
+    ZipfSpec,
+)
+from toy.features import Features, FiniteFeatures, GatedFeatures
+from toy.forest import ForestGate, feasible_densities, regular_forest
+from toy.gates import ExactlyGate, Gate, IndependentGate, SetsGate
+from toy.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
 from toy.models import TiedModel
-from toy.spec import FeaturesSpec, TrainedSpec
+from toy.randomness import stream
+from toy.spec import TrainedSpec
 
 
-def build_features(spec: FeaturesSpec) -> Features:
-    """Return the distribution that a spec describes."""
-    gate = IndependentGate(np.broadcast_to(np.asarray(spec.gate.p, dtype=float), spec.n))
-    return Features(gate, UniformMagnitude(spec.magnitude.low, spec.magnitude.high))
+def build_features(spec: FeaturesSpec, seed: int) -> Features:
+    """Return the distribution that a spec describes; ``seed`` draws what the spec leaves open."""
+    gate = _gate(spec.gate, spec.n, seed)
+    features = GatedFeatures(gate, _magnitude(spec.magnitude, spec.n, seed), spec.inherit)
+    if spec.repeat is None:
+        return features
+    data = features.sample(spec.repeat, stream(seed, "data set"))
+    if spec.unit_norm:
+        length = np.sqrt(np.maximum(np.asarray(data.multiply(data).sum(axis=1)), 1e-30))
+        data.data /= np.repeat(length, np.diff(data.indptr)).astype(np.float32)
+    return FiniteFeatures(data)
+
+
+def build_density(p: PerFeature | ZipfSpec, n: int) -> np.ndarray:
+    """Return densities (n,) from one number, one each, or a law."""
+    if isinstance(p, ZipfSpec):
+        law = np.arange(1, n + 1) ** -p.exponent
+        return p.low + (p.high - p.low) * (law - law[-1]) / max(law[0] - law[-1], 1e-300)
+    return np.broadcast_to(np.asarray(p, dtype=float), n).copy()
+
+
+def _gate(spec: GateSpec, n: int, seed: int) -> Gate:
+    match spec:
+        case IndependentSpec():
+            return IndependentGate(build_density(spec.p, n))
+        case ExactlySpec():
+            return ExactlyGate(n, spec.count)
+        case SetsSpec():
+            sets = build_density(spec.p, n // spec.size)
+            return SetsGate(sets, spec.size, exclusive=spec.kind == "anticorrelated")
+        case CopulaSpec():
+            return _copula(build_density(spec.p, n), spec.rank, spec.scale, seed)
+        case TreeSpec():
+            parents = regular_forest(n, spec.roots, spec.branching, spec.depth)
+            p = feasible_densities(build_density(spec.p, n), parents, spec.exclusive, spec.alone)
+            free = p[parents < 0]
+            base = (
+                _copula(free, spec.rank, spec.scale, seed) if spec.rank else IndependentGate(free)
+            )
+            return ForestGate(parents, p, spec.exclusive, base)
+        case ForestSpec():
+            parents, p = np.asarray(spec.parents), np.asarray(spec.p)
+            return ForestGate(parents, p, spec.exclusive, IndependentGate(p[parents < 0]))
+
+
+def _copula(p: np.ndarray, rank: int, scale: float, seed: int) -> CopulaGate:
+    return CopulaGate(p, random_factors(len(p), rank, scale, stream(seed, "factors")))
+
+
+def _magnitude(spec: MagnitudeSpec, n: int, seed: int) -> Magnitude:
+    if isinstance(spec, UniformSpec):
+        return UniformMagnitude(spec.low, spec.high)
+    last = spec.mean if spec.last_mean is None else spec.last_mean
+    spread = spec.std + spec.std_spread * stream(seed, "spreads").standard_normal(n)
+    return NormalMagnitude(np.linspace(spec.mean, last, n), np.abs(spread), spec.folded)
 
 
 def build_model(spec: TrainedSpec, n_features: int) -> TiedModel:
@@ -20,7 +88,7 @@ def build_model(spec: TrainedSpec, n_features: int) -> TiedModel:
     return TiedModel(n_features, spec.d, relu=spec.model == "relu-output")
 
 
-def build_importance(importance: float | tuple[float, ...], n: int) -> np.ndarray:
+def build_importance(importance: PerFeature, n: int) -> np.ndarray:
     """Return the weights (n,) of features in the loss: powers of a number, or as given."""
     if isinstance(importance, tuple):
         return np.asarray(importance, dtype=float)

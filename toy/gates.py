@@ -13,6 +13,26 @@ import numpy as np
 DENSE_FROM = 0.25
 
 
+@dataclass(frozen=True, eq=False)
+class Active:
+    """Active cells of a batch of samples, in the order in which they were drawn.
+
+    Attributes
+    ----------
+    rows, cols : ndarray of shape (n_active,)
+        Sample and feature of each.
+    parents : ndarray of shape (n_active,) or None
+        Where in these arrays the cell is that switched this one on; -1 for none.
+    generations : tuple of int
+        Where each generation of a hierarchy ends.
+    """
+
+    rows: np.ndarray
+    cols: np.ndarray
+    parents: np.ndarray | None = None
+    generations: tuple[int, ...] = ()
+
+
 class Gate(ABC):
     """A law over sets of active features."""
 
@@ -22,8 +42,8 @@ class Gate(ABC):
         """Declared probability (k,) that each feature is active."""
 
     @abstractmethod
-    def pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw ``n`` samples; return rows and columns of active cells, sorted by row."""
+    def draw(self, n: int, rng: np.random.Generator) -> Active:
+        """Draw which features are active in ``n`` samples."""
 
 
 def bernoulli_cells(n_cells: int, p: float, rng: np.random.Generator) -> np.ndarray:
@@ -65,7 +85,7 @@ class IndependentGate(Gate):
         """As given."""
         return self.p
 
-    def pairs(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, n: int, rng: np.random.Generator) -> Active:
         """Draw in time proportional to the number of active cells."""
         # Features of like density share one run of jumps at the largest density among them,
         # thinned to their own: at most half of the proposals are thrown away.
@@ -81,12 +101,61 @@ class IndependentGate(Gate):
                 row, member = row[kept], member[kept]
             rows.append(row)
             cols.append(members[member])
-        if len(rows) == 1:
-            return rows[0], cols[0]
-        return sort_by_row(np.concatenate(rows), np.concatenate(cols))
+        return Active(np.concatenate(rows), np.concatenate(cols))
 
 
-def sort_by_row(rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs ordered by row, and by column within a row."""
-    order = np.lexsort((cols, rows))
-    return rows[order], cols[order]
+@dataclass(frozen=True, eq=False)
+class ExactlyGate(Gate):
+    """Exactly ``count`` of ``k`` features active, every set as likely as every other."""
+
+    k: int
+    count: int
+
+    @property
+    def density(self) -> np.ndarray:
+        """The same for all: ``count / k``."""
+        return np.full(self.k, self.count / self.k)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Active:
+        """Draw by Floyd's algorithm, all samples at once."""
+        chosen = np.empty((n, self.count), dtype=np.int64)
+        for slot in range(self.count):
+            newest = self.k - self.count + slot
+            pick = rng.integers(0, newest + 1, size=n)
+            taken = (chosen[:, :slot] == pick[:, None]).any(axis=1)
+            chosen[:, slot] = np.where(taken, newest, pick)
+        return Active(np.repeat(np.arange(n), self.count), chosen.ravel())
+
+
+@dataclass(frozen=True, eq=False)
+class SetsGate(Gate):
+    """Sets of features that are switched on together, or one member at a time.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n_sets,)
+        Probability that a set is on.
+    size : int
+        Features in a set; the members of set ``s`` are ``s * size ... (s + 1) * size - 1``.
+    exclusive : bool
+        Whether a set that is on has exactly one active member, drawn uniformly
+        (anticorrelated), or all of them (correlated).
+    """
+
+    p: np.ndarray
+    size: int
+    exclusive: bool
+
+    @property
+    def density(self) -> np.ndarray:
+        """The set's probability, shared out among its members where they exclude each other."""
+        return np.repeat(self.p / (self.size if self.exclusive else 1), self.size)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Active:
+        """Draw the sets that are on, then their members."""
+        on = IndependentGate(self.p).draw(n, rng)
+        first = on.cols * self.size
+        if self.exclusive:
+            return Active(on.rows, first + rng.integers(0, self.size, size=len(first)))
+        members = first[:, None] + np.arange(self.size)
+        return Active(np.repeat(on.rows, self.size), members.ravel())

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
 
 class Magnitude(ABC):
@@ -17,6 +18,10 @@ class Magnitude(ABC):
     @abstractmethod
     def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a float32 value for each active cell, given its feature."""
+
+    @abstractmethod
+    def mean(self, k: int) -> np.ndarray:
+        """Return the mean value of each of ``k`` features, before any scaling."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,17 @@ class UniformMagnitude(Magnitude):
             values += np.float32(self.low)
         return values
 
+    def mean(self, k: int) -> np.ndarray:
+        """Return the middle of the interval."""
+        return np.full(k, (self.low + self.high) / 2)
+
 
 @dataclass(frozen=True, eq=False)
 class NormalMagnitude(Magnitude):
     """Normal with a mean and a spread for each feature; its absolute value where ``folded``."""
 
-    mean: np.ndarray
-    std: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
     folded: bool
 
     @property
@@ -57,6 +66,14 @@ class NormalMagnitude(Magnitude):
     def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw by each feature's mean and spread."""
         values = rng.standard_normal(len(cols), dtype=np.float32)
-        values *= self.std[cols].astype(np.float32)
-        values += self.mean[cols].astype(np.float32)
+        values *= self.spread[cols].astype(np.float32)
+        values += self.centre[cols].astype(np.float32)
         return np.abs(values, out=values) if self.folded else values
+
+    def mean(self, k: int) -> np.ndarray:
+        """Return the mean of the normal or folded normal law."""
+        if not self.folded:
+            return self.centre
+        z = self.centre / np.maximum(self.spread, 1e-12)
+        tail = self.spread * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)
+        return np.asarray(tail + self.centre * (1 - 2 * ndtr(-z)))

@@ -5,60 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-
-def _densities(p: float | tuple[float, ...]) -> float | tuple[float, ...]:
-    given = p if isinstance(p, tuple) else (p,)
-    if wrong := [one for one in given if not 0 < one <= 1]:
-        raise ValueError(f"a density is a probability above 0 and at most 1, got {wrong[0]}")
-    return p
-
-
-#: One number for all features, or one each.
-PerFeature = float | tuple[float, ...]
-Density = Annotated[PerFeature, AfterValidator(_densities)]
-
-
-class Spec(BaseModel):
-    """A frozen piece of a spec; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class IndependentSpec(Spec):
-    """Every feature on its own coin: one density for all, or one each."""
-
-    kind: Literal["independent"] = "independent"
-    p: Density
-
-
-class UniformSpec(Spec):
-    """Values uniform on [low, high)."""
-
-    kind: Literal["uniform"] = "uniform"
-    low: float = 0.0
-    high: float = 1.0
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "UniformSpec":
-        if not self.low < self.high:
-            raise ValueError(f"low must be below high, got low={self.low}, high={self.high}")
-        return self
-
-
-class FeaturesSpec(Spec):
-    """How many features, which are active, how strongly."""
-
-    n: int = Field(ge=1)
-    gate: IndependentSpec
-    magnitude: UniformSpec = UniformSpec()
-
-    @model_validator(mode="after")
-    def _lengths(self) -> "FeaturesSpec":
-        if isinstance(self.gate.p, tuple) and len(self.gate.p) != self.n:
-            raise ValueError(f"gate.p has {len(self.gate.p)} densities for {self.n} features")
-        return self
+from toy.feature_spec import FeaturesSpec, PerFeature, Spec
 
 
 class TrainingSpec(Spec):

@@ -90,7 +90,7 @@ def _stack(codes: list[Any]) -> Any:
 def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: bool = True) -> World:
     """Return the world of a spec and a seed, from the cache where it had to be trained."""
     source = spec.source
-    features = build_features(spec.features)
+    features = build_features(spec.features, seed)
     if isinstance(source, TrainedSpec):
         vectors = _trained_vectors(spec, source, seed, device=device, cache=cache)
         bias = np.zeros(source.d)
@@ -125,7 +125,7 @@ def _trained_vectors(
     if cache and (tensors := fetch(key)) is not None:
         return tensors["W"]
     importance = build_importance(source.importance, spec.features.n)
-    features = build_features(spec.features)
+    features = build_features(spec.features, seed)
     instances = [
         Instance(features, importance, seed, restart) for restart in range(source.training.restarts)
     ]

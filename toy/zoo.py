@@ -47,6 +47,39 @@ def planted(n: int, d: int, p: float, noise: float, signed: bool) -> dict[str, A
     }
 
 
+def tree(
+    n: int, d: int, roots: int, depth: int, high: float, low: float, **sizes: int
+) -> dict[str, Any]:
+    """Return the spec of a world of correlated hierarchies with Zipf densities."""
+    return {
+        "about": f"{n} features in {d} dimensions: {roots} trees of depth {depth}, four children "
+        f"a parent of which at most one is active, and free features; Zipf densities; "
+        f"roots and free features correlated; strong parents have strong children.",
+        "features": {
+            "n": n,
+            "gate": {
+                "kind": "tree",
+                "roots": roots,
+                "branching": 4,
+                "depth": depth,
+                "p": {"exponent": 0.5, "high": high, "low": low},
+                "rank": 25,
+                "scale": 0.1,
+            },
+            "magnitude": {
+                "kind": "normal",
+                "mean": 5.0,
+                "last_mean": 4.0,
+                "std": 0.5,
+                "std_spread": 0.5,
+            },
+            "inherit": True,
+        },
+        "source": {"kind": "planted", "d": d, "bias": 0.5},
+        **sizes,
+    }
+
+
 ZOO: dict[str, dict[str, Any]] = {
     "relu-5in2-p0.05/v1": relu(5, 2, 0.05),
     "relu-5in2-p0.1/v1": relu(5, 2, 0.1),
@@ -58,6 +91,9 @@ ZOO: dict[str, dict[str, Any]] = {
     "planted-40in20-p0.05-signed/v1": planted(40, 20, 0.05, 0.0, True),
     "planted-80in20-p0.05-noise0.02/v1": planted(80, 20, 0.05, 0.02, False),
     "planted-80in20-p0.1/v1": planted(80, 20, 0.1, 0.0, False),
+    "tree-256in64/v1": tree(256, 64, 8, 2, 0.2, 0.005, n_train=300_000),
+    # The published parameters of SynthSAEBench-16k, but for the rates; see TreeSpec.
+    "tree-16384in768/v1": tree(16_384, 768, 128, 3, 0.4, 0.0005, n_train=50_000, n_test=2_000),
 }
 
 _PLANTED = re.compile(
