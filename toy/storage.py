@@ -62,7 +62,7 @@ def fetch(key: str) -> dict[str, np.ndarray] | None:
             raise ValueError("it was not written by this program")
         if card.get("digest") != digest(tensors):
             raise ValueError("its digest does not match its contents")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, SafetensorError) as error:
         warnings.warn(
