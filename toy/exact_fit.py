@@ -1,0 +1,192 @@
+"""Minima of exact losses: L-BFGS from several starts, the best one kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toy.exact import computation_loss, linear_loss, one_hot_loss, relu_loss
+from toy.lbfgs import minimise
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The best of several descents on an exact loss, for each of K instances.
+
+    Attributes
+    ----------
+    W : Tensor of shape (K, n_features, n_hidden)
+    b : Tensor of shape (K, n_features)
+    loss : Tensor of shape (K,)
+    losses : Tensor of shape (K, n_starts)
+        Where each start ended: how rugged the landscape is.
+    all_W : Tensor of shape (K, n_starts, n_features, n_hidden)
+    """
+
+    W: Tensor
+    b: Tensor
+    loss: Tensor
+    losses: Tensor
+    all_W: Tensor
+
+
+def fit_relu(
+    n_features: int,
+    n_hidden: int,
+    density: Tensor | float,
+    importance: Tensor | float = 1.0,
+    *,
+    n_starts: int = 8,
+    bias: bool = True,
+    start: tuple[Tensor, Tensor] | None = None,
+    max_iter: int = 300,
+    seed: int = 0,
+) -> Fit:
+    """Minimise `relu_loss` from several starts and keep the best.
+
+    Parameters
+    ----------
+    n_features, n_hidden : int
+    density, importance : Tensor of shape (K, n_features) or (K, 1), or float
+        One model is fitted for each of the K rows; a float is one row.
+    n_starts : int
+        Random starts an instance.
+    bias : bool
+        Whether the model has one.
+    start : tuple of Tensor, optional
+        Instead of random starts: W (K, n_features, n_hidden) and b (K, n_features) to descend
+        from, to follow one solution while the data change.
+    max_iter : int
+        Of L-BFGS.
+    seed : int
+
+    Returns
+    -------
+    Fit
+    """
+    p, weight = _pair(density, importance, n_features)
+    W, b = start or _random_starts(len(p) * n_starts, n_features, n_hidden, seed)
+    each = len(W) // len(p)
+    p, weight = p.repeat_interleave(each, 0), weight.repeat_interleave(each, 0)
+
+    def loss(W: Tensor, b: Tensor, rows: Tensor) -> Tensor:
+        return relu_loss(W, b, p[rows], weight[rows])
+
+    return _descend(loss, W, b, each, bias, max_iter)
+
+
+def fit_one_hot(
+    n_features: int,
+    n_hidden: int,
+    *,
+    n_starts: int = 8,
+    start: tuple[Tensor, Tensor] | None = None,
+    max_iter: int = 500,
+    seed: int = 0,
+) -> Fit:
+    """Minimise `one_hot_loss`; parameters and result as in `fit_relu`.
+
+    Every row of `start` is an instance of its own; random starts are all one instance's.
+    """
+    W, b = start or _random_starts(n_starts, n_features, n_hidden, seed)
+    each = 1 if start else n_starts
+    return _descend(lambda W, b, _: one_hot_loss(W, b), W, b, each, True, max_iter)
+
+
+def fit_linear(
+    n_features: int,
+    n_hidden: int,
+    density: Tensor | float,
+    importance: Tensor | float = 1.0,
+    *,
+    n_starts: int = 4,
+    max_iter: int = 500,
+    seed: int = 0,
+) -> Fit:
+    """Minimise `linear_loss`; parameters and result as in `fit_relu`.
+
+    The returned bias is the best one, ``E x - W W^T E x``.
+    """
+    p, weight = _pair(density, importance, n_features)
+    W, b = _random_starts(len(p) * n_starts, n_features, n_hidden, seed)
+    every_p, every_weight = p.repeat_interleave(n_starts, 0), weight.repeat_interleave(n_starts, 0)
+
+    def loss(W: Tensor, b: Tensor, rows: Tensor) -> Tensor:
+        return linear_loss(W, every_p[rows], every_weight[rows])
+
+    fit = _descend(loss, W, b, n_starts, False, max_iter)
+    best = p / 2 - torch.einsum("kim,kjm,kj->ki", fit.W, fit.W, p / 2)
+    return Fit(fit.W, best, fit.loss, fit.losses, fit.all_W)
+
+
+def fit_computation(mixing: Tensor, n_hidden: int, *, max_iter: int = 3000, seed: int = 0) -> Fit:
+    """Minimise `computation_loss`, from one start for each mixing matrix (K, n, n).
+
+    Returns
+    -------
+    Fit
+        Whose W is W_in; its bias is zero.
+    """
+    n_models, n, _ = mixing.shape
+    size = n * n_hidden
+    rng = np.random.default_rng(seed)
+    start = rng.standard_normal((n_models, 2 * size)) * np.sqrt(2 / (n + n_hidden))
+
+    def split(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x[:, :size].reshape(-1, n, n_hidden), x[:, size:].reshape(-1, n_hidden, n)
+
+    found = minimise(
+        lambda x, rows: computation_loss(*split(x), mixing[rows]),
+        torch.from_numpy(start),
+        max_iter=max_iter,
+        tolerance=1e-7,
+    )
+    W = split(found.x)[0]
+    zero = torch.zeros(n_models, n, dtype=W.dtype)
+    return Fit(W, zero, found.loss, found.loss[:, None], W[:, None])
+
+
+def _descend(
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    W: Tensor,
+    b: Tensor,
+    n_starts: int,
+    bias: bool,
+    max_iter: int,
+) -> Fit:
+    """Descend from every start at once; rows of one instance lie next to one another."""
+    n, m = W.shape[1:]
+
+    def split(x: Tensor) -> tuple[Tensor, Tensor]:
+        b = x[:, n * m :]
+        return x[:, : n * m].reshape(-1, n, m), b if bias else torch.zeros_like(b)
+
+    start = torch.cat([W.flatten(1), b], dim=1).to(torch.float64)
+    found = minimise(lambda x, rows: loss(*split(x), rows), start, max_iter=max_iter)
+    losses = found.loss.reshape(-1, n_starts)
+    best = losses.argmin(1) + n_starts * torch.arange(len(losses))
+    all_W, all_b = split(found.x)
+    return Fit(
+        all_W[best], all_b[best], found.loss[best], losses, all_W.reshape(-1, n_starts, n, m)
+    )
+
+
+def _random_starts(count: int, n: int, m: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Xavier-normal matrices (count, n, m) and zero biases (count, n)."""
+    W = np.random.default_rng(seed).standard_normal((count, n, m)) * np.sqrt(2 / (n + m))
+    return torch.from_numpy(W), torch.zeros(count, n, dtype=torch.float64)
+
+
+def _pair(density: Tensor | float, importance: Tensor | float, n: int) -> tuple[Tensor, Tensor]:
+    """Return both as (K, n), whichever has the K rows."""
+    p, weight = _rows(density, n), _rows(importance, n)
+    n_models = max(len(p), len(weight))
+    return p.expand(n_models, n), weight.expand(n_models, n)
+
+
+def _rows(value: Tensor | float, n: int) -> Tensor:
+    """Return (K, n) float64 rows; a float is one row."""
+    tensor = torch.as_tensor(value, dtype=torch.float64)
+    return tensor.expand(1 if tensor.ndim == 0 else len(tensor), n)
