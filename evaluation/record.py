@@ -36,7 +36,10 @@ class Record(BaseModel):
     key: str
     suite: str = ""
     problem: str
-    problem_digest: str
+    problem_digest: str = ""
+    #: enough to make the problem again, but for a secret salt, of which this is the fingerprint
+    problem_spec: Mapping[str, Any] = {}
+    salt: str = ""
     #: difficulty axes for curves and filters: family, n_features, d, density, noise, n_samples
     problem_facts: Mapping[str, Any] = {}
     method: str
@@ -47,6 +50,8 @@ class Record(BaseModel):
     seed: int
     track: Track
     tuning: Tuning = "default"
+    #: for a tuned cell: criterion, budget, what was tried and chosen
+    search: Mapping[str, Any] = {}
     hints: Mapping[str, Any] = {}
     limits: Limits = Limits()
     status: RunStatus

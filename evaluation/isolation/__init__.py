@@ -1,0 +1,1 @@
+"""Running foreign code in processes of its own: bounded, watched, and without the truth."""
