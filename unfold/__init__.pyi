@@ -1,3 +1,4 @@
+from .encode import sparse_encode as sparse_encode
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods
 from .registry import dictionary_of as dictionary_of

@@ -85,3 +85,30 @@ def distinct(
         alive = usage[j] > least * usage.mean() or not keep.any()
         keep[j] = alive and not (cosine[j, keep] > coherence).any()
     return keep
+
+
+def active_atoms(n_active: float | None, X: Any) -> int:
+    """Return how many atoms a sample may use, by default about the root of the dimension.
+
+    Parameters
+    ----------
+    n_active : float or None
+        What the user or a hint says; means are rounded up.
+    X : array or tensor of shape (n_samples, d)
+
+    Returns
+    -------
+    int
+        Between 1 and d.
+
+    Raises
+    ------
+    ValueError
+        If ``n_active`` is not positive.
+    """
+    d = X.shape[1]
+    if n_active is None:
+        return max(1, round(d**0.5))
+    if not n_active > 0:
+        raise ValueError(f"n_active must be positive, or None for about sqrt(d), got {n_active!r}.")
+    return int(min(d, np.ceil(n_active)))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from unfold.methods.base import MethodCard
-from unfold.methods.coding import SparseCoder, drawn_samples, root_mean_square
+from unfold.methods.coding import SparseCoder, drawn_samples, root_mean_square, sparse_codes
 from unfold.methods.enumeration import distinct, width
 from unfold.solution import Status
 
@@ -64,16 +64,21 @@ class SklearnDictionaryLearning(SparseCoder):
         rng = self._rng()
         self.scale_ = root_mean_square(X)
         k = width(self.n_components, X)
-        learner = MiniBatchDictionaryLearning(
-            n_components=k,
-            alpha=self.alpha,
-            batch_size=min(self.batch_size, len(X)),
-            max_iter=self.max_iter,
-            fit_algorithm="cd",
-            positive_code=self.positive,
-            dict_init=drawn_samples(X, k, rng).astype(X.dtype),
-            random_state=rng,
-        ).fit(X / self.scale_)
+        # Its lasso draws from NumPy's global generator, for nothing: put that back.
+        state = np.random.get_state()  # noqa: NPY002
+        try:
+            learner = MiniBatchDictionaryLearning(
+                n_components=k,
+                alpha=self.alpha,
+                batch_size=min(self.batch_size, len(X)),
+                max_iter=self.max_iter,
+                fit_algorithm="cd",
+                positive_code=self.positive,
+                dict_init=drawn_samples(X, k, rng).astype(X.dtype),
+                random_state=rng,
+            ).fit(X / self.scale_)
+        finally:
+            np.random.set_state(state)  # noqa: NPY002
         self.n_iter_, self.status_ = int(learner.n_iter_), Status.CONVERGED
         self.components_ = learner.components_
         if self.n_components is None:
@@ -83,8 +88,6 @@ class SklearnDictionaryLearning(SparseCoder):
 
     def _usage(self, X: np.ndarray, D: np.ndarray) -> np.ndarray:
         """Return the energy that each atom takes up in the first samples."""
-        from unfold.methods.coding import sparse_codes
-
         some = X[:2000] / self.scale_
         codes = sparse_codes(some, D.astype(X.dtype), self.alpha, positive=self.positive)
         return np.square(codes).sum(axis=0)
