@@ -16,7 +16,7 @@ CONTROLS = (CHANCE, ORACLE)
 _FIELDS = (
     "track", "problem", "seed", "method", "tuning", "family", "status", "reason", "key",
     "n_atoms", "fit_seconds", "encode_seconds", "peak_bytes", "n_concurrent", "command",
-    "started_at",
+    "started_at", "problem_digest",
 )  # fmt: skip
 
 

@@ -162,8 +162,9 @@ def _rank(track: str, cells: pd.DataFrame, ends: pd.DataFrame, metric: str) -> T
 def _completed(cells: pd.DataFrame) -> pd.DataFrame:
     """Add a row of status "missing" for each cell that only other methods have."""
     index = ["entry", "problem", "seed"]
+    entries = sorted(set(cells["entry"]))
     units = cells[index[1:]].drop_duplicates().itertuples(index=False, name=None)
-    every = [(entry, *unit) for unit in units for entry in sorted(set(cells["entry"]))]
+    every = [(entry, *unit) for unit in units for entry in entries]
     full = cells.set_index(index).reindex(pd.MultiIndex.from_tuples(every, names=index))
     full["track"] = cells["track"].iloc[0] if len(cells) else ""
     full["status"] = full["status"].fillna("missing")
