@@ -123,8 +123,8 @@ def _paired(
     both = sides["A"][kept].merge(
         sides["B"][kept], on=_PAIR, how="outer", suffixes=("_a", "_b"), indicator=True
     )
-    for side, label in (("left_only", "A"), ("right_only", "B")):
-        if alone := int((both["_merge"] == side).sum()):
+    for origin, label in (("left_only", "A"), ("right_only", "B")):
+        if alone := int((both["_merge"] == origin).sum()):
             notes.append(f"{alone} cell(s) only in run {label} are not compared.")
     both = both[both["_merge"] == "both"].drop(columns="_merge")
     before, after = both["problem_digest_a"], both["problem_digest_b"]
