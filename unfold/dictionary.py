@@ -1,0 +1,56 @@
+"""Directions known from elsewhere, as a fitted method."""
+
+from typing import Any
+
+import numpy as np
+
+from unfold.arrays import check_activations, like, to_numpy, unit_rows
+from unfold.explanations import explain_samples, scale_of
+
+
+class KnownDirections:
+    """Codes by sparse explanation over given directions: nothing to fit.
+
+    Parameters
+    ----------
+    D : array-like or tensor of shape (k, d)
+        Directions of any length but 0.
+    mean : array-like of shape (d,), optional
+        What is subtracted from activations first.
+    tolerance : float
+        Residual that counts as explained, relative to the root-mean-square norm of the samples.
+    positive : bool
+        Whether codes are non-negative.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (k, d)
+        Unit rows.
+    mean_ : ndarray of shape (d,)
+    """
+
+    def __init__(
+        self, D: Any, mean: Any = None, *, tolerance: float = 0.01, positive: bool = True
+    ) -> None:
+        D = np.asarray(to_numpy(check_activations(D, name="D")), float)
+        if not np.linalg.norm(D, axis=1).all():
+            raise ValueError("D has a row of zeros, which is no direction: leave it out.")
+        self.components_ = np.asarray(unit_rows(D))
+        self.mean_ = np.zeros(D.shape[1]) if mean is None else np.asarray(to_numpy(mean), float)
+        self.tolerance = tolerance
+        self.positive = positive
+
+    def transform(self, X: Any) -> Any:
+        """Return codes (n, k): least squares on the atoms of the sparsest explanation found.
+
+        Samples without a sparse explanation get the best found.
+        """
+        given = check_activations(X)
+        centred = np.asarray(to_numpy(given), float) - self.mean_
+        found = explain_samples(
+            centred,
+            self.components_,
+            radius=self.tolerance * scale_of(centred),
+            positive=self.positive,
+        )
+        return like(found.codes.toarray(), given)
