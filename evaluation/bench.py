@@ -35,24 +35,27 @@ class Bench:
 
     Parameters
     ----------
-    cells : sequence of Cell
-        All that will be run.
     salt : str
     private : sequence of Path
         Files and folders that methods must not read.
     """
 
-    def __init__(self, cells: Sequence[Cell], salt: str, private: Sequence[Path]) -> None:
+    def __init__(self, salt: str, private: Sequence[Path]) -> None:
         self.stopped = threading.Event()
         self.notes: list[str] = []
         self.scratch = Path(tempfile.mkdtemp(prefix="unfold-"))
         self._salt, self._private = salt, private
-        self._left = Counter(_place(cell) for cell in cells)
+        self._left: Counter[tuple[str, int]] = Counter()
         self._prepared: dict[tuple[str, int], Prepared] = {}
-        self._locks = {place: threading.Lock() for place in self._left}
+        self._locks: dict[tuple[str, int], threading.Lock] = {}
 
     def __enter__(self) -> "Bench":
         return self
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Say which cells will be run, so that each problem is dropped after its last."""
+        self._left = Counter(_place(cell) for cell in cells)
+        self._locks = {place: threading.Lock() for place in self._left}
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)

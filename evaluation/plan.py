@@ -116,6 +116,7 @@ def make_plan(
     salt: str = "",
     only_failed: bool = False,
     force: bool = False,
+    slots: Sequence[Slot] = (),
 ) -> Plan:
     """Return every cell of a suite with its key, and which are already done.
 
@@ -130,6 +131,8 @@ def make_plan(
         Run again what did not end ok, and nothing that was never run.
     force : bool
         Run everything again.
+    slots : sequence of Slot
+        Where to ask methods about themselves; one is made, and closed, if there is none.
 
     Raises
     ------
@@ -139,7 +142,7 @@ def make_plan(
     problems = find_problems(suite.problems)
     if not problems:
         raise ValueError("No problem is chosen: name one with -p, or a suite with -s.")
-    methods = describe(parse_methods(suite.methods, _registered()), Path(out))
+    methods = describe(parse_methods(suite.methods, _registered()), Path(out), slots)
     print_of_salt = salt_fingerprint(salt)
     controls = [Method(MethodChoice(name), "control") for name in CONTROLS]
     entries: list[tuple[Method, Tuning]] = [(control, "default") for control in controls]
@@ -195,13 +198,15 @@ def _cell(
     return Cell(content_key(identity), problem, method, seed, track, tuning, limits)
 
 
-def describe(choices: Sequence[MethodChoice], out: Path) -> list[Method]:
+def describe(
+    choices: Sequence[MethodChoice], out: Path, slots: Sequence[Slot] = ()
+) -> list[Method]:
     """Return methods with their defaults and hints, asked of a child process.
 
     This process imports none of them. Answers are kept in ``out/methods`` by the hash of the
     source, so that a run that finds everything done starts no child at all.
     """
-    with _Describer(out) as describer:
+    with _Describer(out, slots) as describer:
         methods = [describer.describe(choice) for choice in choices]
     for method in methods:
         unknown = sorted(set(method.choice.params) - set(method.defaults))
@@ -216,16 +221,23 @@ def describe(choices: Sequence[MethodChoice], out: Path) -> list[Method]:
 class _Describer:
     """Asks a child, started at the first question that is not answered on disk."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, slots: Sequence[Slot]) -> None:
         self._folder = out / "methods"
-        self._slot: Slot | None = None
+        self._slots, self._own = list(slots), not slots
 
     def __enter__(self) -> "_Describer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._slot is not None:
-            self._slot.close()
+        if self._own:
+            for slot in self._slots:
+                slot.close()
+
+    def _ask(self, task: dict[str, Any]) -> dict[str, Any]:
+        self._slots = self._slots or [Slot()]
+        for slot in self._slots:  # what is not known was not run: all will be needed
+            slot.start()
+        return self._slots[0].submit(task)
 
     def describe(self, choice: MethodChoice) -> Method:
         target = method_target(choice.path)
@@ -233,8 +245,7 @@ class _Describer:
         name = hashlib.sha256(canonical([target, source]).encode()).hexdigest()[:24]
         answer = _read_answer(self._folder / f"{name}.json")
         if answer is None:
-            self._slot = self._slot or Slot()
-            answer = self._slot.submit(task_base(target, DESCRIBE_LIMITS) | {"action": "describe"})
+            answer = self._ask(task_base(target, DESCRIBE_LIMITS) | {"action": "describe"})
             answer = {key: answer[key] for key in _ANSWER if key in answer}
             if answer["status"] == "ok":
                 _keep_answer(self._folder / f"{name}.json", answer)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -137,20 +137,23 @@ def run(
         as_suite(suite), methods=methods, seeds=seeds, tracks=tracks, tuning=tuning,
         timeout=timeout, mem=mem, threads=threads,
     )  # fmt: skip
-    with Store(out) as store:
-        plan = make_plan(chosen, out, salt=salt, only_failed=only_failed, force=force)
-        if on_plan:
-            on_plan(plan)
-        summary = RunSummary(Path(out), len(plan.cells), len(plan.cells) - len(plan.pending))
-        summary.notes += [f"Left aside: {p}: {why}" for p, why in plan.scan.unreadable.items()]
-        count_results(summary, plan.done.values())
-        pending, notes = _runnable(plan, store)
-        summary.notes += notes
-        store.announce(plan.suite.name, [cell.key for cell in plan.cells])
-        bench = Bench(pending, salt, [Path(out), *map(Path, private)])
-        n_jobs = n_jobs or default_jobs(chosen.limits.threads)
-        with hidden_memory(), bench:
-            for record in _execute(pending, bench, store, n_jobs, on_progress):
+    n_jobs = n_jobs or default_jobs(chosen.limits.threads)
+    with Store(out) as store, Bench(salt, [Path(out), *map(Path, private)]) as bench:
+        slots = [Slot(chosen.limits.threads, bench.scratch) for _ in range(n_jobs)]
+        with hidden_memory(), _stopping(bench, slots):
+            plan = make_plan(
+                chosen, out, salt=salt, only_failed=only_failed, force=force, slots=slots
+            )
+            summary = RunSummary(Path(out), len(plan.cells), len(plan.cells) - len(plan.pending))
+            summary.notes += [f"Left aside: {p}: {why}" for p, why in plan.scan.unreadable.items()]
+            count_results(summary, plan.done.values())
+            pending, notes = _runnable(plan, store)
+            summary.notes += notes
+            store.announce(plan.suite.name, [cell.key for cell in plan.cells])
+            if on_plan:
+                on_plan(plan)
+            bench.expect(pending)
+            for record in _execute(pending, bench, store, slots, on_progress):
                 count_results(summary, [record])
         summary.notes += bench.notes
     summary.seconds = time.monotonic() - began
@@ -199,16 +202,13 @@ def _execute(
     pending: list[Cell],
     bench: Bench,
     store: Store,
-    n_jobs: int,
+    slots: list[Slot],
     on_progress: Callable[[Progress], None] | None,
 ) -> Iterator[Record]:
-    """Run cells on ``n_jobs`` slots and yield their records as they end."""
-    if not pending:
-        return
-    n_jobs = min(n_jobs, len(pending))
+    """Run cells on slots and yield their records as they end."""
+    slots = slots[: len(pending)]
     ended: SimpleQueue[Record | None] = SimpleQueue()
     waiting, lock = iter(pending), threading.Lock()
-    slots = [Slot(pending[0].limits.threads, bench.scratch) for _ in range(n_jobs)]
 
     def work(slot: Slot) -> None:
         try:
@@ -218,7 +218,7 @@ def _execute(
                 if cell is None:
                     return
                 with bench.prepared(cell) as prepared:
-                    record, estimate, log = prepared.evaluate(cell, slot, n_jobs)
+                    record, estimate, log = prepared.evaluate(cell, slot, len(slots))
                 if not bench.stopped.is_set():  # else the end may be our own doing
                     store.write(record, estimate, log)
                     ended.put(record)
@@ -228,31 +228,62 @@ def _execute(
         finally:
             ended.put(None)
 
-    began, n_failed, running, n_done = time.monotonic(), 0, n_jobs, 0
-    with ThreadPoolExecutor(n_jobs) as executor, _stopping(bench, slots):
-        for slot in slots:
-            slot.start()
-        futures = [executor.submit(work, slot) for slot in slots]
-        while running:
+    for slot in slots:
+        slot.start()
+    threads = ThreadPoolExecutor(max(1, len(slots)))
+    with _stopping_first(threads, bench, slots):
+        futures = [threads.submit(work, slot) for slot in slots]
+        meter = Meter(len(pending))
+        while meter.n_workers_gone < len(slots):
             record = ended.get()
             if record is None:
-                running -= 1
+                meter.n_workers_gone += 1
                 continue
-            n_done, n_failed = n_done + 1, n_failed + (record.status != "ok")
-            left = (time.monotonic() - began) / n_done * (len(pending) - n_done)
             if on_progress:
-                on_progress(Progress(n_done, len(pending), n_failed, left, record))
+                on_progress(meter.advance(record))
             yield record
-        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+        for future in futures:
             future.result()
+
+
+class Meter:
+    """Counts cells as they end, and judges from their pace how long the rest will take."""
+
+    def __init__(self, n_total: int) -> None:
+        self.n_total, self.n_done, self.n_failed, self.n_workers_gone = n_total, 0, 0, 0
+        self._began = time.monotonic()
+
+    def advance(self, record: Record) -> Progress:
+        """Take in the next record."""
+        self.n_done += 1
+        self.n_failed += record.status != "ok"
+        pace = (time.monotonic() - self._began) / self.n_done
+        left = pace * (self.n_total - self.n_done)
+        return Progress(self.n_done, self.n_total, self.n_failed, left, record)
+
+
+@contextlib.contextmanager
+def _stopping_first(threads: ThreadPoolExecutor, bench: Bench, slots: list[Slot]) -> Iterator[None]:
+    """Stop what the threads wait for before waiting for the threads."""
+    try:
+        yield
+    except BaseException:
+        _stop(bench, slots)
+        raise
+    finally:
+        threads.shutdown()
 
 
 @contextlib.contextmanager
 def _stopping(bench: Bench, slots: list[Slot]) -> Iterator[None]:
-    """On the way out, for whatever reason, stop the workers and leave no process."""
+    """On the way out, for whatever reason, leave no process."""
     try:
         yield
     finally:
-        bench.stopped.set()
-        for slot in slots:
-            slot.close()
+        _stop(bench, slots)
+
+
+def _stop(bench: Bench, slots: list[Slot]) -> None:
+    bench.stopped.set()
+    for slot in slots:
+        slot.close()

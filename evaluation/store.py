@@ -230,6 +230,12 @@ class Store:
                     (folder / name).unlink(missing_ok=True)
             write_atomically(folder / RECORD, record.model_dump_json(indent=1).encode())
 
+    def rewrite(self, record: Record) -> None:
+        """Replace the record of a stored cell, and nothing else of it."""
+        with _explained(self.out):
+            data = record.model_dump_json(indent=1).encode()
+            write_atomically(self.folder(record.key) / RECORD, data)
+
     @staticmethod
     def _keep_damaged(path: Path, key: str) -> None:
         """Move a record that cannot be read aside, so that nothing on disk is ever destroyed."""

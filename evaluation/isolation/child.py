@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from evaluation.isolation import sandbox
+from evaluation.isolation.warm_up import keep_compiled_code_to_oneself
 
 RESULT, ESTIMATE = "result.json", "estimate.safetensors"
 
@@ -51,6 +52,7 @@ def main(task: dict[str, Any], log: int) -> NoReturn:
     sys.argv, sys.stdout, sys.stderr = [""], os.fdopen(1, "w"), os.fdopen(2, "w")
     sys.path.extend(path for path in task["sys_path"] if path not in sys.path)
     _give_up_privileges(task)
+    keep_compiled_code_to_oneself()
     code = 0
     try:
         _write_result(_attempt(task))

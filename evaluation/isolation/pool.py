@@ -16,7 +16,9 @@ from typing import Any, Self
 from evaluation.isolation.child import ESTIMATE, RESULT
 
 #: All that a child inherits of the environment; enough for libraries and accelerators.
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV")
+_ENVIRONMENT = (
+    "PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "VIRTUAL_ENV",
+)  # fmt: skip
 _MAX_RESULT_BYTES = 1 << 20
 
 
@@ -194,8 +196,8 @@ def _environment(threads: int, scratch: Path) -> dict[str, str]:
     }
     root = Path(__file__).resolve().parents[2]
     return {
-        **kept, **pinned, "LC_CTYPE": "C.UTF-8", "HOME": str(scratch), "TMPDIR": str(scratch),
+        **kept, **pinned, "LC_CTYPE": "C.UTF-8", "TMPDIR": str(scratch),
         "PYTHONHASHSEED": "0", "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1",
-        "MPLCONFIGDIR": str(scratch), "NUMBA_CACHE_DIR": str(scratch / "numba"),
+        "MPLCONFIGDIR": str(scratch),
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }  # fmt: skip

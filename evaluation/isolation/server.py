@@ -7,7 +7,6 @@ because the run ended or was killed, it kills the child and goes.
 """
 
 import contextlib
-import importlib
 import json
 import os
 import select
@@ -20,11 +19,8 @@ from typing import Any
 import psutil
 
 from evaluation.isolation import child, sandbox
+from evaluation.isolation.warm_up import warm_up
 
-PRELOAD = (
-    "numpy", "scipy.linalg", "scipy.optimize", "sklearn.decomposition", "torch",
-    "safetensors.numpy", "unfold.registry", "unfold.methods.base",
-)  # fmt: skip
 LOG_HEAD = LOG_TAIL = 16_000
 MEMORY_INTERVAL = 0.05
 
@@ -56,8 +52,7 @@ def main() -> None:
     sandbox.hide_memory()
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with replies
-    for module in PRELOAD:
-        importlib.import_module(module)
+    warm_up()
     replies.write(json.dumps({"ready": True}) + "\n")
     replies.flush()
     buffer = b""

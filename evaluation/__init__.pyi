@@ -1,0 +1,12 @@
+from .controls import control_estimates as control_estimates
+from .leaderboard import leaderboard as leaderboard
+from .record import Limits as Limits
+from .record import Record as Record
+from .rescore import rescore as rescore
+from .runner import RunSummary as RunSummary
+from .runner import run as run
+from .score import score as score
+from .store import load_records as load_records
+from .suites import Suite as Suite
+from .suites import get_suite as get_suite
+from .suites import list_suites as list_suites

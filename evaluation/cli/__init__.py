@@ -1,0 +1,57 @@
+"""The command ``unfold``: every verb a thin wrapper over one public function.
+
+Exit codes: 0 all well; 1 wrong usage or input; 3 some cells of a run failed, the rest stand;
+130 interrupted, nothing lost.
+"""
+
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+
+from evaluation.cli import looking, own, plugins, running
+
+app = typer.Typer(
+    name="unfold",
+    help="Measure, and win, the race to solve superposition.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (looking, running, plugins, own):
+    for command in module.COMMANDS:
+        app.command(command.__name__.rstrip("_"))(command)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM; a class of its own, as frameworks make what they like of Ctrl-C."""
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
+    try:
+        app()
+    except SystemExit as leaving:
+        # The framework leaves with 2 for wrong usage.
+        sys.exit(1 if leaving.code == 2 else leaving.code)
+    except Interrupted:
+        _say("Interrupted. What was finished is stored; the same command goes on from there.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except (ValueError, TypeError, LookupError, OSError, ImportError, RuntimeError) as error:
+        _say(f"unfold: {error}")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise Interrupted
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(message + "\n")

@@ -1,0 +1,116 @@
+"""Verbs that look: list, info, report, compare."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.cli import display
+
+KINDS = ("methods", "problems", "metrics", "suites")
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help="methods, problems, metrics or suites.")] = "",
+) -> None:
+    """List what there is."""
+    if kind and kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}")
+    for one in KINDS if not kind else (kind,):
+        title, rows = _CATALOGUES[one]()
+        display.show_table(title, rows)
+
+
+def _methods() -> tuple[str, list[dict[str, Any]]]:
+    from unfold import describe_methods
+
+    rows = []
+    for method in describe_methods():
+        card = method.card
+        rows.append(
+            {
+                "method": method.name,
+                "family": getattr(card, "family", ""),
+                "what it does": method.reason or method.summary,
+                "cost": getattr(card, "cost", ""),
+                "fails": getattr(card, "fails", ""),
+            }
+        )
+    return "methods", rows
+
+
+def _problems() -> tuple[str, list[dict[str, Any]]]:
+    import toy
+    from evaluation.problems import find_problems
+
+    rows = [
+        {"problem": p.name, "about": str(p.spec.get("about", ""))}
+        for p in find_problems(toy.list_problems())
+    ]
+    return "problems", rows
+
+
+def _metrics() -> tuple[str, list[dict[str, Any]]]:
+    from evaluation.metrics import METRICS
+
+    rows = [
+        {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
+        for metric in METRICS.values()
+    ]
+    return "metrics", rows
+
+
+def _suites() -> tuple[str, list[dict[str, Any]]]:
+    from evaluation.suites import SUITES
+
+    rows = [
+        {
+            "suite": suite.name,
+            "problems": " ".join(str(problem) for problem in suite.problems),
+            "seeds": len(suite.seeds),
+            "limit": f"{suite.limits.seconds:g} s, {suite.limits.bytes / 1e9:g} GB",
+            "about": suite.about,
+        }
+        for suite in SUITES.values()
+    ]
+    return "suites", rows
+
+
+_CATALOGUES = {
+    "methods": _methods, "problems": _problems, "metrics": _metrics, "suites": _suites,
+}  # fmt: skip
+
+
+def info(name: Annotated[str, typer.Argument(help="Method, problem, metric or suite.")]) -> None:
+    """Say all that is known of one method, problem, metric or suite."""
+    from evaluation.catalogue import describe
+
+    display.show_facts(name, describe(name))
+
+
+def report(
+    out: Annotated[Path, typer.Argument(help="Results folder.")],
+    baseline: Annotated[str | None, typer.Option(help="Method to compare the others to.")] = None,
+) -> None:
+    """Write report.html, leaderboard.md, leaderboard.csv and cells.csv from stored results."""
+    display.show_leaderboard(out)
+    display.write_report(out, baseline)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Results folder, the reference.")],
+    second: Annotated[Path, typer.Argument(help="Results folder to judge against it.")],
+    fail_on_regression: Annotated[
+        bool, typer.Option(help="Leave with 3 if any got worse.")
+    ] = False,
+) -> None:
+    """Compare two results folders, paired by cell."""
+    from evaluation.statistics import compare as compare_folders
+
+    comparison = compare_folders(first, second)
+    display.console.print(str(comparison))
+    if fail_on_regression and comparison.regressions:
+        raise typer.Exit(3)
+
+
+COMMANDS = (list_, info, report, compare)

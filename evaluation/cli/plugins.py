@@ -1,0 +1,45 @@
+"""Verbs for those who write methods and problems: check, train."""
+
+from typing import Annotated
+
+import typer
+
+from evaluation.cli import display
+
+
+def check(
+    method: Annotated[str, typer.Argument(help="name, file.py:Class or pkg.mod:Class.")],
+) -> None:
+    """Say in seconds whether a method conforms to what benchmarks and users rely on."""
+    from unfold.testing import check_method
+
+    report = check_method(method)
+    display.console.print(str(report), markup=False, highlight=False)
+    if not report.ok:
+        raise typer.Exit(3)
+
+
+def train(
+    problem: Annotated[str, typer.Argument(help="Problem id or glob.")],
+    seeds: Annotated[str, typer.Option(help="0:5 is 0 to 4.")] = "0",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+) -> None:
+    """Make a problem: train its toy model, keep it in the cache, and say what came of it."""
+    import toy
+    from evaluation.problems import axes, find_problems
+    from evaluation.selectors import parse_seeds
+
+    rows = []
+    for found in find_problems([problem]):
+        for seed in parse_seeds(seeds):
+            made = toy.make_problem(dict(found.spec), seed, device=device)
+            n_represented = int(made.truth.represented.sum())
+            rows.append(
+                {"problem": found.name, "seed": seed, "represented": n_represented}
+                | axes(made)
+                | {"digest": made.digest[:12]}
+            )
+    display.show_table("problems made", rows)
+
+
+COMMANDS = (check, train)

@@ -1,0 +1,148 @@
+"""Verbs that make results: run, status, score, merge."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evaluation.cli import display
+
+if TYPE_CHECKING:
+    from evaluation.plan import Plan
+    from evaluation.suites import Suite
+
+SOME_FAILED = 3
+
+Problems = Annotated[
+    list[str] | None, typer.Option("--problem", "-p", help="Problem id or glob; repeatable.")
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", "-m", help="name, file.py:Class or pkg.mod:Class, with [param=value]."
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder.")]
+SaltFile = Annotated[
+    Path | None, typer.Option(help="File with the secret that draws an official board's problems.")
+]
+
+
+def run(
+    suite: Annotated[str | None, typer.Option("--suite", "-s", help="A named suite.")] = None,
+    problem: Problems = None,
+    method: Methods = None,
+    seeds: Annotated[str | None, typer.Option(help="0:5 is 0 to 4; also 3 or 0,2,7.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file.")] = None,
+    track: Annotated[list[str] | None, typer.Option(help="blind, informed; repeatable.")] = None,
+    tuning: Annotated[list[str] | None, typer.Option(help="default, tuned; repeatable.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Of a cell: 90s, 10m, 2h.")] = None,
+    mem: Annotated[str | None, typer.Option(help="Of a cell's process tree: 4GB.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads in a cell.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once.")] = None,
+    out: Out = None,
+    salt_file: SaltFile = None,
+    only_failed: Annotated[bool, typer.Option(help="Run again what failed, only.")] = False,
+    force: Annotated[bool, typer.Option(help="Run again what is stored, too.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show what would run.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = False,
+) -> None:
+    """Run methods on problems; go on where an earlier run into the same folder stopped."""
+    from evaluation.runner import run as run_suite
+
+    chosen, rest = _choose(suite, config)
+    chosen = _with_flags(chosen, problem, method, seeds, track, tuning, timeout, mem, threads)
+    folder = out or Path(rest.get("out", "results"))
+    salt = _read_salt(salt_file)
+    if dry_run:
+        from evaluation.plan import make_plan
+
+        display.show_plan(
+            make_plan(chosen, folder, salt=salt, only_failed=only_failed, force=force)
+        )
+        return
+    with display.Live() as live:
+
+        def announce(plan: "Plan") -> None:
+            live.begin(len(plan.pending), len(plan.cells))
+
+        summary = run_suite(
+            chosen, out=folder, n_jobs=jobs or rest.get("jobs"), salt=salt,
+            private=[salt_file] if salt_file else [], only_failed=only_failed, force=force,
+            on_plan=announce, on_progress=live.advance,
+        )  # fmt: skip
+    display.show_summary(summary)
+    display.show_leaderboard(folder)
+    if report:
+        display.write_report(folder)
+    if summary.n_failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _choose(suite: str | None, config: Path | None) -> tuple["Suite", dict[str, Any]]:
+    from evaluation.suites import Suite, get_suite, read_config
+
+    if suite and config:
+        raise typer.BadParameter("give a suite or a config file, not both; a config can name one")
+    if config:
+        return read_config(config)
+    return (get_suite(suite) if suite else Suite()), {}
+
+
+def _with_flags(
+    suite: "Suite",
+    problems: list[str] | None,
+    methods: list[str] | None,
+    seeds: str | None,
+    tracks: list[str] | None,
+    tuning: list[str] | None,
+    timeout: str | None,
+    mem: str | None,
+    threads: int | None,
+) -> "Suite":
+    from evaluation.suites import override
+
+    return override(
+        suite, problems=problems or None, methods=methods or None, seeds=seeds,
+        tracks=tracks or None, tuning=tuning or None, timeout=timeout, mem=mem, threads=threads,
+    )  # fmt: skip
+
+
+def _read_salt(path: Path | None) -> str:
+    return path.read_text().strip() if path else ""
+
+
+def status(out: Annotated[Path, typer.Argument(help="Results folder.")]) -> None:
+    """Say how far a run is, also while it goes on in another shell."""
+    from evaluation.status import run_status
+
+    display.show_status(run_status(out))
+
+
+def score(
+    out: Annotated[Path, typer.Argument(help="Results folder.")], salt_file: SaltFile = None
+) -> None:
+    """Score stored estimates with the metrics of today; nothing is fitted again."""
+    from evaluation.rescore import rescore
+
+    changed, notes = rescore(out, salt=_read_salt(salt_file))
+    display.console.print(f"{changed} record(s) scored anew in {out}.")
+    display.show_notes(notes)
+
+
+def merge(
+    sources: Annotated[list[Path], typer.Argument(help="Results folders.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder that gets the union.")],
+    keep: Annotated[str, typer.Option(help="Of two results of a cell: first or last.")] = "first",
+) -> None:
+    """Unite results folders; the sources stay as they are."""
+    from evaluation.merging import merge as merge_folders
+
+    merged = merge_folders(sources, out, keep=keep)
+    display.console.print(
+        f"{merged.n_copied} cell(s) copied to {out}, {merged.n_same} already there."
+    )
+    display.show_notes(merged.notes)
+
+
+COMMANDS = (run, status, score, merge)
