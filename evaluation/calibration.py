@@ -9,8 +9,8 @@ import pandas as pd
 
 from toy.make import make_sampler
 from toy.randomness import stream
-from unfold.certify import certify
-from unfold.missing_mass import binomial_lower, binomial_upper
+from unfold.certificate import certify
+from unfold.unseen import binomial_lower, binomial_upper
 
 #: Samples of the world from which the true probability of a withheld feature is read.
 TRUTH_SAMPLES = 100_000

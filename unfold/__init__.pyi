@@ -1,3 +1,12 @@
+from .certificate import Certificate as Certificate
+from .certificate import certify as certify
+from .circuits import Circuit as Circuit
+from .circuits import asymmetric_motifs as asymmetric_motifs
+from .circuits import read_circuit as read_circuit
+from .decomposition import Decomposition as Decomposition
+from .decomposition import explain as explain
+from .detection import read_features as read_features
+from .dictionary import KnownDirections as KnownDirections
 from .encode import sparse_encode as sparse_encode
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods
@@ -6,3 +15,9 @@ from .registry import get_method as get_method
 from .registry import list_methods as list_methods
 from .solution import Solution as Solution
 from .solution import Status as Status
+from .splicing import splice as splice
+from .suspects import Suspect as Suspect
+from .unfolded import UnfoldedModel as UnfoldedModel
+from .unfolded import compare_unfolded as compare_unfolded
+from .unfolded import unfold_model as unfold_model
+from .unseen import missing_mass as missing_mass

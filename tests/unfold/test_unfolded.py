@@ -7,7 +7,7 @@ from scipy.linalg import hadamard
 from torch import nn
 
 from unfold.dictionary import KnownDirections
-from unfold.splice import splice
+from unfold.splicing import splice
 from unfold.unfolded import compare_unfolded, leakage, read_effects, unfold_model
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from unfold.decomposition import explain
 from unfold.dictionary import KnownDirections
-from unfold.explain import explain
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
-from unfold.certify import certify
+from unfold.certificate import certify
 from unfold.explanations import explain_samples, scale_of
 
 
