@@ -21,9 +21,16 @@ from toy.features import Features, FiniteFeatures, GatedFeatures
 from toy.forest import ForestGate, feasible_densities, regular_forest
 from toy.gates import ExactlyGate, Gate, IndependentGate, SetsGate
 from toy.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
-from toy.models import TiedModel
+from toy.models import (
+    AbsoluteValueModel,
+    CompressedModel,
+    IdentityModel,
+    Model,
+    ResidualModel,
+    TiedModel,
+)
 from toy.randomness import stream
-from toy.spec import TrainedSpec
+from toy.spec import AbsoluteValueSpec, CompressedSpec, ResidualSpec, TiedSpec, TrainedSpec
 
 
 def build_features(spec: FeaturesSpec, seed: int) -> Features:
@@ -83,9 +90,19 @@ def _magnitude(spec: MagnitudeSpec, n: int, seed: int) -> Magnitude:
     return NormalMagnitude(np.linspace(spec.mean, last, n), np.abs(spread), spec.folded)
 
 
-def build_model(spec: TrainedSpec, n_features: int) -> TiedModel:
+def build_model(spec: TrainedSpec, n: int) -> Model:
     """Return the model that a spec describes."""
-    return TiedModel(n_features, spec.d, relu=spec.model == "relu-output")
+    match spec.model:
+        case CompressedSpec() as model:
+            return CompressedModel(n, spec.d, model.mixing, model.sigma, model.n_embedding)
+        case ResidualSpec() as model:
+            return ResidualModel(n, spec.d, model.n_embedding)
+        case AbsoluteValueSpec():
+            return AbsoluteValueModel(n, spec.d)
+        case TiedSpec(kind="relu-output-identity"):
+            return IdentityModel(n, spec.d)
+        case TiedSpec(kind=kind):
+            return TiedModel(n, spec.d, relu=kind != "linear", hidden_relu=kind == "hidden-relu")
 
 
 def build_importance(importance: PerFeature, n: int) -> np.ndarray:

@@ -23,6 +23,11 @@ class Features(ABC):
     def positive(self) -> bool:
         """Whether feature values are never negative."""
 
+    @property
+    @abstractmethod
+    def positive_share(self) -> np.ndarray:
+        """Probability (k,) that a feature that is active is positive."""
+
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> csr_array:
         """Draw feature vectors.
@@ -70,6 +75,11 @@ class GatedFeatures(Features):
     def positive(self) -> bool:
         """Whether magnitudes are."""
         return self.magnitude.positive
+
+    @property
+    def positive_share(self) -> np.ndarray:
+        """The magnitude's."""
+        return np.broadcast_to(self.magnitude.positive_share, self.n_features)
 
     def sample(self, n: int, rng: np.random.Generator) -> csr_array:
         """Draw a gate, then a magnitude for every active cell."""
@@ -122,6 +132,13 @@ class FiniteFeatures(Features):
     def positive(self) -> bool:
         """Whether the data are."""
         return bool((self.data.data >= 0).all())
+
+    @property
+    def positive_share(self) -> np.ndarray:
+        """Share of each feature's values."""
+        counts = np.bincount(self.data.indices, minlength=self.n_features)
+        above = np.bincount(self.data.indices, self.data.data > 0, minlength=self.n_features)
+        return above / np.maximum(counts, 1)
 
     def sample(self, n: int, rng: np.random.Generator) -> csr_array:
         """Draw rows."""

@@ -15,6 +15,11 @@ class Magnitude(ABC):
     def positive(self) -> bool:
         """Whether values are never negative."""
 
+    @property
+    @abstractmethod
+    def positive_share(self) -> np.ndarray | float:
+        """Probability that a value is positive."""
+
     @abstractmethod
     def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a float32 value for each active cell, given its feature."""
@@ -35,6 +40,11 @@ class UniformMagnitude(Magnitude):
     def positive(self) -> bool:
         """Whether ``low`` is."""
         return self.low >= 0
+
+    @property
+    def positive_share(self) -> float:
+        """Share of the interval above zero."""
+        return min(1.0, max(0.0, self.high / (self.high - self.low)))
 
     def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw whatever the feature."""
@@ -62,6 +72,13 @@ class NormalMagnitude(Magnitude):
     def positive(self) -> bool:
         """Whether ``folded``."""
         return self.folded
+
+    @property
+    def positive_share(self) -> np.ndarray | float:
+        """One where folded, else the normal probability."""
+        if self.folded:
+            return 1.0
+        return np.asarray(ndtr(self.centre / np.maximum(self.spread, 1e-12)))
 
     def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draw by each feature's mean and spread."""

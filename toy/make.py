@@ -53,8 +53,8 @@ def make_problem(
         represented=world.represented,
         codes_train=codes_train,
         codes_test=codes_test,
-        density=world.features.density,
-        positive=world.features.positive,
+        density=world.density,
+        positive=world.positive,
         bias=world.bias,
     )
     dumped = spec.model_dump(mode="json")

@@ -11,7 +11,22 @@ from toy.feature_spec import FeaturesSpec, PerFeature, Spec
 
 
 class TrainingSpec(Spec):
-    """How a model is trained; the paper's loss, AdamW, fresh data at every step."""
+    """How a model is trained: the paper's loss, AdamW, fresh data at every step.
+
+    Attributes
+    ----------
+    steps, batch, lr, schedule, weight_decay
+        Of AdamW; decay is decoupled.
+    restarts : int
+        Models trained; the one of least loss is kept.
+    init_std : float, optional
+        Standard deviation of the starting matrices; Xavier's for one instance unless given.
+    l1 : float
+        Price of hidden activations, per unit of their absolute sum.
+    attack : float
+        Adversarial training: each input is moved, by this share of the mean input length, in the
+        direction that is worst for a random feature; targets stay clean.
+    """
 
     steps: int = Field(default=10_000, ge=1)
     batch: int = Field(default=1024, ge=1)
@@ -20,16 +35,64 @@ class TrainingSpec(Spec):
     weight_decay: float = Field(default=0.01, ge=0)
     restarts: int = Field(default=1, ge=1)
     init_std: float | None = Field(default=None, gt=0)
+    l1: float = Field(default=0.0, ge=0)
+    attack: float = Field(default=0.0, ge=0)
+
+
+class TiedSpec(Spec):
+    """Linear, ReLU-output and hidden-ReLU models, and the one with a linear layer between."""
+
+    kind: Literal["linear", "relu-output", "hidden-relu", "relu-output-identity"]
+
+
+class AbsoluteValueSpec(Spec):
+    """Absolute values of signed features, computed in superposition."""
+
+    kind: Literal["absolute-value"]
+
+
+class CompressedSpec(Spec):
+    """``ReLU(x) + M x`` of signed features with too few neurons."""
+
+    kind: Literal["compressed"]
+    mixing: Literal["none", "embedding", "symmetric", "asymmetric"] = "none"
+    sigma: float = Field(default=0.0, ge=0)
+    n_embedding: int = Field(default=1000, ge=1)
+
+
+class ResidualSpec(Spec):
+    """``x + ReLU(x)`` of signed features, embedded in a residual stream with one MLP."""
+
+    kind: Literal["residual-mlp"]
+    n_embedding: int = Field(default=1000, ge=1)
+
+
+ModelSpec = Annotated[
+    TiedSpec | AbsoluteValueSpec | CompressedSpec | ResidualSpec, Field(discriminator="kind")
+]
 
 
 class TrainedSpec(Spec):
-    """Activations are the hidden layer of a trained toy model."""
+    """Activations are the hidden layer (``d`` wide) of a trained toy model.
+
+    A feature is a ray: the activations that the feature causes by itself. A linear hidden layer
+    has one ray a feature, of signed code where values are signed. A rectified one has the ray
+    ``ReLU(w)`` and, where values are signed, also ``ReLU(-w)``: two a feature, with codes
+    ``max(x, 0)`` and ``max(-x, 0)``. Rays of a rectified layer add up only as long as no
+    pre-activation changes sign.
+    """
 
     kind: Literal["trained"] = "trained"
-    model: Literal["linear", "relu-output"] = "relu-output"
+    model: ModelSpec
     d: int = Field(ge=1)
     importance: PerFeature = 1.0
     training: TrainingSpec = TrainingSpec()
+
+    @model_validator(mode="after")
+    def _attack_needs_tied_weights(self) -> "TrainedSpec":
+        if self.training.attack and self.model.kind not in ("linear", "relu-output"):
+            raise ValueError("training.attack is known for linear and relu-output models only")
+        return self
 
 
 class PlantedSpec(Spec):

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from toy.features import Features
-from toy.models import TiedModel
-from toy.optimizer import AdamW
+from toy.gradient import loss
+from toy.models import Model, Params
 from toy.randomness import stream
 from toy.spec import TrainingSpec
 
-#: Samples drawn ahead in one call, per instance: spreads the cost of a call over many steps.
-DRAWN_AHEAD = 16
+#: Fresh samples on which restarts are compared; the same for all instances of one seed.
 EVALUATION_SAMPLES = 16_384
 
 
@@ -37,6 +36,10 @@ class Instance:
     seed: int
     restart: int = 0
 
+    def stream(self, purpose: str) -> np.random.Generator:
+        """Return this instance's random stream for a purpose."""
+        return stream(self.seed, purpose, str(self.restart))
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -45,18 +48,22 @@ class Trained:
     Attributes
     ----------
     params : dict of Tensor
-        With a leading dimension of K instances.
+        Parameters and constants, with a leading dimension of K instances.
     loss : Tensor of shape (K,)
-        Expected loss, estimated on fresh samples; the same for instances with one seed.
+        Expected loss, estimated on fresh samples.
     curve : Tensor of shape (n_points, K)
-        Training loss, averaged over the steps up to each of ``curve_steps``.
-    curve_steps : tuple of int
+        Training loss, averaged over the steps up to each point.
+    steps : tuple of int
+        The points.
+    history : dict of Tensor
+        Trained parameters at each point, (n_points, K, ...); empty unless asked for.
     """
 
-    params: dict[str, Tensor]
+    params: Params
     loss: Tensor
     curve: Tensor
-    curve_steps: tuple[int, ...]
+    steps: tuple[int, ...]
+    history: Params
 
 
 def pick_device(device: str) -> torch.device:
@@ -67,112 +74,111 @@ def pick_device(device: str) -> torch.device:
 
 
 def train_many(
-    model: TiedModel,
+    model: Model,
     instances: Sequence[Instance],
     training: TrainingSpec,
     *,
     device: str = "auto",
+    points: int = 100,
+    keep_history: bool = False,
 ) -> Trained:
     """Train every instance in one batch of tensors.
 
-    An instance draws from its own random streams and touches no other, so that on the CPU its
-    result is the same, bit by bit, whoever it is trained with.
+    An instance draws from its own random streams and shares no arithmetic with another, so that
+    on the CPU its result is the same, bit by bit, whoever it is trained with. On CUDA the whole
+    batch determines the bits.
 
     Parameters
     ----------
-    model : TiedModel
+    model : Model
     instances : sequence of Instance
+        All of the model's number of features.
     training : TrainingSpec
     device : str
+        "auto", "cpu", "cuda", ...
+    points : int
+        How many points of the learning curve to keep.
+    keep_history : bool
+        Whether to keep the parameters at those points.
 
     Returns
     -------
     Trained
+
+    Raises
+    ------
+    ValueError
+        If there is no instance, or features or importance are not of the model's length.
     """
+    from toy import train_tied, train_torch
+
+    _check(model, instances)
+    where = pick_device(device)
+    schedule = np.array([rate(training, step) for step in range(training.steps)])
+    ends = np.unique(np.linspace(0, training.steps, min(points, training.steps) + 1).astype(int))
+    plan = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+    starts = [initial(model, one, training) for one in instances]
+    if where.type == "cpu" and train_tied.handles(model, training):
+        engine: train_tied.Engine | train_torch.Engine = train_tied.Engine(
+            model, instances, training, starts
+        )
+    else:
+        engine = train_torch.Engine(model, instances, training, starts, where)
+    curve, history = [], []
+    for first, last in plan:
+        curve.append(engine.advance(first, schedule[first:last]))
+        if keep_history:
+            params = engine.params()
+            history.append({name: params[name].clone() for name in model.shapes})
+    params = engine.params()
+    kept = {
+        name: torch.stack([point[name] for point in history]) for name in model.shapes if history
+    }
+    steps = tuple(last for _, last in plan)
+    final = _expected_loss(model, instances, params)
+    return Trained(params, final, torch.stack(curve), steps, kept)
+
+
+def initial(model: Model, instance: Instance, training: TrainingSpec) -> dict[str, np.ndarray]:
+    """Return an instance's start, float32: Xavier-normal matrices, zero biases, its constants."""
+    rng = instance.stream("init")
+    start = {}
+    for name, shape in model.shapes.items():
+        std = training.init_std or math.sqrt(2 / sum(shape))
+        start[name] = std * rng.standard_normal(shape) if len(shape) == 2 else np.zeros(shape)
+    start |= model.constants(stream(instance.seed, "constants"))
+    return {name: value.astype(np.float32) for name, value in start.items()}
+
+
+def rate(training: TrainingSpec, step: int) -> float:
+    """Return the learning rate of a step, counted from 0."""
+    share = step / training.steps
+    if training.schedule == "linear":
+        return training.lr * (1 - share)
+    if training.schedule == "cosine":
+        return training.lr * 0.5 * (1 + math.cos(math.pi * share))
+    return training.lr
+
+
+def _check(model: Model, instances: Sequence[Instance]) -> None:
     if not instances:
         raise ValueError("train_many needs at least one instance.")
-    where = pick_device(device)
-    flat, params = _initial(model, instances, training, where)
-    gradient, gradients = _views(model, len(instances), where)
-    importance = torch.stack(
-        [torch.as_tensor(instance.importance, dtype=torch.float32) for instance in instances]
-    ).to(where)
-    optimizer = AdamW(flat, training.weight_decay)
-    batches = _Batches(instances, training.batch, where)
-    every = max(1, training.steps // 100)
-    running, curve, curve_steps = torch.zeros(len(instances), device=where), [], []
-    for step in range(training.steps):
-        loss, parts = model.loss_and_gradient(params, batches.next(), importance)
-        for name, part in parts.items():
-            gradients[name].copy_(part)
-        optimizer.step(gradient, training.lr * _schedule(training, step))
-        running += loss
-        if (step + 1) % every == 0:
-            curve.append(running / every)
-            curve_steps.append(step + 1)
-            running = torch.zeros_like(running)
-    held_out = _draw(
-        [(one, stream(one.seed, "evaluate")) for one in instances], EVALUATION_SAMPLES, where
-    )
-    loss, _ = model.loss_and_gradient(params, held_out, importance)
-    return Trained(params, loss, torch.stack(curve), tuple(curve_steps))
+    for one in instances:
+        given = (one.features.n_features, len(one.importance))
+        if given != (model.n_features, model.n_features):
+            raise ValueError(
+                f"The model has {model.n_features} features, the instance {given[0]} "
+                f"and {given[1]} importance weights."
+            )
 
 
-def _views(
-    model: TiedModel, n_instances: int, device: torch.device
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return a flat (K, P) tensor of zeros and the parameters as views into it."""
-    sizes = [math.prod(shape) for shape in model.shapes.values()]
-    flat = torch.zeros(n_instances, sum(sizes), device=device)
-    parts = torch.split(flat, sizes, dim=1)
-    views = {
-        name: part.view(n_instances, *shape)
-        for (name, shape), part in zip(model.shapes.items(), parts, strict=True)
-    }
-    return flat, views
-
-
-def _initial(
-    model: TiedModel, instances: Sequence[Instance], training: TrainingSpec, device: torch.device
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return Xavier-normal matrices and zero biases, flat and as views."""
-    flat, params = _views(model, len(instances), device)
-    for k, instance in enumerate(instances):
-        rng = stream(instance.seed, "init", str(instance.restart))
-        for name, shape in model.shapes.items():
-            if len(shape) == 2:
-                std = training.init_std or math.sqrt(2 / sum(shape))
-                params[name][k] = torch.as_tensor(std * rng.standard_normal(shape))
-    return flat, params
-
-
-def _schedule(training: TrainingSpec, step: int) -> float:
-    if training.schedule == "linear":
-        return 1 - step / training.steps
-    if training.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * step / training.steps))
-    return 1.0
-
-
-def _draw(
-    sources: Sequence[tuple[Instance, np.random.Generator]], n: int, device: torch.device
-) -> Tensor:
-    """Return ``n`` feature vectors an instance, (K, n, n_features)."""
-    samples = [instance.features.sample(n, rng).toarray() for instance, rng in sources]
-    return torch.from_numpy(np.stack(samples)).to(device)
-
-
-class _Batches:
-    """Endless batches (K, B, n), each instance's from its own stream."""
-
-    def __init__(self, instances: Sequence[Instance], batch: int, device: torch.device) -> None:
-        self._sources = [(one, stream(one.seed, "batches", str(one.restart))) for one in instances]
-        self._batch = batch
-        self._device = device
-        self._ahead: list[Tensor] = []
-
-    def next(self) -> Tensor:
-        if not self._ahead:
-            block = _draw(self._sources, DRAWN_AHEAD * self._batch, self._device)
-            self._ahead = list(torch.split(block, self._batch, dim=1))[::-1]
-        return self._ahead.pop().contiguous()
+def _expected_loss(model: Model, instances: Sequence[Instance], params: Params) -> Tensor:
+    """Return the loss (K,) on fresh samples, the same for all instances of one seed."""
+    losses = []
+    for k, one in enumerate(instances):
+        x = one.features.sample(EVALUATION_SAMPLES, stream(one.seed, "evaluate")).toarray()
+        own = {name: value[k : k + 1] for name, value in params.items()}
+        batch = torch.from_numpy(x).to(own["W"].device).unsqueeze(0)
+        importance = torch.as_tensor(one.importance, dtype=torch.float32).to(batch.device)
+        losses.append(loss(model, own, batch, model.target(own, batch), importance[None])[0])
+    return torch.stack(losses)

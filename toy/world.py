@@ -4,79 +4,121 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from toy.build import build_features, build_importance, build_model
 from toy.features import Features
-from toy.planted import random_directions
-from toy.randomness import stream
-from toy.spec import PlantedSpec, ProblemSpec, TrainedSpec, fingerprint
+from toy.planted import plant
+from toy.spec import ProblemSpec, TrainedSpec, fingerprint
 from toy.storage import fetch, store
 
-#: Feature vectors (norm) at or above this length count as represented by a trained model.
+#: Rays longer than this count as represented by a trained model.
 REPRESENTED = 0.5
 #: Codes are dense up to this many features, CSR beyond.
 DENSE_FEATURES = 1024
-#: Samples made at a time, which bounds the memory beside the result.
+#: Activations are made this many samples at a time, which bounds the memory beside the result.
 CHUNK = 16_384
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Feature distribution, feature vectors, bias and noise.
+    """Feature distribution, weights, bias and noise: ``observed = g(x @ weights + bias) + noise``.
 
     Attributes
     ----------
     features : Features
-    vectors : ndarray of shape (k, d), float32
-        What each feature adds to an activation, per unit of its value.
+    weights : ndarray of shape (n, d), float32
     bias : ndarray of shape (d,), float32
     noise : float
         Standard deviation of Gaussian noise on every coordinate.
+    rectified : bool
+        Whether ``g`` is a ReLU.
     trained : bool
     """
 
     features: Features
-    vectors: np.ndarray
+    weights: np.ndarray
     bias: np.ndarray
     noise: float
+    rectified: bool
     trained: bool
 
     @property
+    def _two_sided(self) -> bool:
+        """Whether a feature has two rays, one for its positive and one for its negative values."""
+        return self.rectified and not self.features.positive
+
+    @property
+    def rays(self) -> np.ndarray:
+        """What each feature causes by itself, per unit of its value, (k, d)."""
+        if not self.rectified:
+            return self.weights
+        above = np.maximum(self.weights, 0)
+        if not self._two_sided:
+            return above
+        return np.concatenate([above, np.maximum(-self.weights, 0)])
+
+    @property
     def norms(self) -> np.ndarray:
-        """Length (k,) of each feature's vector."""
-        norms: np.ndarray = np.linalg.norm(self.vectors, axis=1)
+        """Lengths (k,) of rays."""
+        norms: np.ndarray = np.linalg.norm(self.rays, axis=1)
         return norms
 
     @property
     def directions(self) -> np.ndarray:
-        """Unit rows (k, d); zero rows stay zero."""
+        """Rays (k, d) of unit length; zero rays stay zero."""
         norms = self.norms.astype(np.float32)
-        directions: np.ndarray = self.vectors / np.where(norms == 0, 1, norms)[:, None]
+        directions: np.ndarray = self.rays / np.where(norms == 0, 1, norms)[:, None]
         return directions
 
     @property
     def represented(self) -> np.ndarray:
-        """Which features (k,) have a vector worth the name."""
+        """Which rays (k,) are long enough to be worth the name."""
         represented: np.ndarray = self.norms > (REPRESENTED if self.trained else 0)
         return represented
 
+    @property
+    def density(self) -> np.ndarray:
+        """Declared probability (k,) that each code is not zero."""
+        density, positive = self.features.density, self.features.positive_share
+        if not self._two_sided:
+            return density
+        return np.concatenate([density * positive, density * (1 - positive)])
+
+    @property
+    def positive(self) -> bool:
+        """Whether codes are never negative."""
+        return self.features.positive or self._two_sided
+
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, Any]:
         """Draw activations (n, d), float32, and codes (n, k), dense or CSR."""
-        X = np.empty((n, self.vectors.shape[1]), dtype=np.float32)
+        X = np.empty((n, self.weights.shape[1]), dtype=np.float32)
         codes = []
         for start in range(0, n, CHUNK):
-            Z = self.features.sample(min(CHUNK, n - start), rng)
+            values = self.features.sample(min(CHUNK, n - start), rng)
             rows = X[start : start + CHUNK]
-            rows[:] = Z @ self.vectors
-            rows += self.bias
+            rows[:] = values @ self.weights
+            if self.bias.any():
+                rows += self.bias
+            if self.rectified:
+                np.maximum(rows, 0, out=rows)
             if self.noise:
                 rows += np.float32(self.noise) * rng.standard_normal(rows.shape, np.float32)
-            codes.append(Z if self.features.n_features > DENSE_FEATURES else Z.toarray())
+            Z = hstack([_above(values), _above(-values)]) if self._two_sided else values
+            codes.append(Z if len(self.rays) > DENSE_FEATURES else Z.toarray())
         return X, _stack(codes)
 
 
+def _above(values: csr_array) -> csr_array:
+    """Return ``max(values, 0)``, without stored zeros."""
+    above = values.copy()
+    above.data = np.maximum(above.data, 0)
+    above.eliminate_zeros()
+    return above
+
+
 def _stack(codes: list[Any]) -> Any:
+    """Stack codes in time and memory that do not depend on the number of features."""
     if isinstance(codes[0], np.ndarray):
         return np.concatenate(codes)
     indptr = [np.zeros(1, dtype=np.int64)]
@@ -89,51 +131,57 @@ def _stack(codes: list[Any]) -> Any:
 
 def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: bool = True) -> World:
     """Return the world of a spec and a seed, from the cache where it had to be trained."""
-    source = spec.source
     features = build_features(spec.features, seed)
-    if isinstance(source, TrainedSpec):
-        vectors = _trained_vectors(spec, source, seed, device=device, cache=cache)
-        bias = np.zeros(source.d)
+    if isinstance(spec.source, TrainedSpec):
+        weights = _trained_weights(spec, spec.source, features, seed, device=device, cache=cache)
+        bias = np.zeros(spec.source.d)
+        rectified = build_model(spec.source, spec.features.n).rectified
     else:
-        vectors = random_directions(spec.features.n, source.d, stream(seed, "directions"))
-        bias = _bias(source, seed)
+        weights, bias = plant(spec.source, spec.features.n, seed)
+        rectified = False
     return World(
         features,
-        np.ascontiguousarray(vectors, dtype=np.float32),
+        np.ascontiguousarray(weights, dtype=np.float32),
         bias.astype(np.float32),
         spec.noise,
-        isinstance(source, TrainedSpec),
+        rectified,
+        isinstance(spec.source, TrainedSpec),
     )
 
 
-def _bias(source: PlantedSpec, seed: int) -> np.ndarray:
-    """Return a bias of the length asked for in a random direction."""
-    bias: np.ndarray = source.bias * random_directions(1, source.d, stream(seed, "bias"))[0]
-    return bias
-
-
-def _trained_vectors(
-    spec: ProblemSpec, source: TrainedSpec, seed: int, *, device: str, cache: bool
+def _trained_weights(
+    spec: ProblemSpec,
+    source: TrainedSpec,
+    features: Features,
+    seed: int,
+    *,
+    device: str,
+    cache: bool,
 ) -> np.ndarray:
-    """Return the feature vectors (k, d) of the best of the restarts."""
+    """Return the input weights (n, d) of the best of the restarts."""
+    from toy.models import input_weights
     from toy.train import Instance, pick_device, train_many
 
-    where = pick_device(device)
     described = spec.model_dump(mode="json", include={"features", "source"})
-    described |= {"seed": seed, "device": where.type}
+    described |= {"seed": seed, "device": pick_device(device).type}
     key = fingerprint(described)[:24]
     if cache and (tensors := fetch(key)) is not None:
-        return tensors["W"]
+        return tensors["weights"]
     importance = build_importance(source.importance, spec.features.n)
-    features = build_features(spec.features, seed)
     instances = [
         Instance(features, importance, seed, restart) for restart in range(source.training.restarts)
     ]
     model = build_model(source, spec.features.n)
     trained = train_many(model, instances, source.training, device=device)
     best = int(trained.loss.argmin())
-    tensors = {name: values[best].cpu().numpy() for name, values in trained.params.items()}
-    tensors |= {"loss": trained.loss.cpu().numpy(), "curve": trained.curve.cpu().numpy()}
+    tensors = {
+        "weights": input_weights(model, trained.params)[best].cpu().numpy(),
+        "loss": trained.loss.cpu().numpy(),
+        "curve": trained.curve[:, best].numpy(),
+        "steps": np.array(trained.steps),
+    }
+    for name in model.shapes:
+        tensors[f"params.{name}"] = trained.params[name][best].cpu().numpy()
     if cache:
         store(key, tensors, described)
-    return tensors["W"]
+    return tensors["weights"]

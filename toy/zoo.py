@@ -7,11 +7,11 @@ from typing import Any
 #: Settings under which the represented features of the trained toys are really learned.
 RELU_TRAINING: dict[str, Any] = {
     "steps": 2000,
-    "batch": 1024,
+    "batch": 512,
     "lr": 0.01,
     "schedule": "cosine",
     "weight_decay": 0.0,
-    "restarts": 4,
+    "restarts": 8,
 }
 
 
@@ -23,7 +23,7 @@ def relu(n: int, d: int, p: float, **overrides: Any) -> dict[str, Any]:
         "features": {"n": n, "gate": {"kind": "independent", "p": p}},
         "source": {
             "kind": "trained",
-            "model": "relu-output",
+            "model": {"kind": "relu-output"},
             "d": d,
             "training": RELU_TRAINING | overrides,
         },
@@ -85,8 +85,8 @@ ZOO: dict[str, dict[str, Any]] = {
     "relu-5in2-p0.1/v1": relu(5, 2, 0.1),
     "relu-20in5-p0.05/v1": relu(20, 5, 0.05),
     "relu-20in5-p0.1/v1": relu(20, 5, 0.1),
-    "relu-80in20-p0.05/v1": relu(80, 20, 0.05, restarts=1),
-    "relu-80in20-p0.1/v1": relu(80, 20, 0.1, restarts=1),
+    "relu-80in20-p0.05/v1": relu(80, 20, 0.05, restarts=2),
+    "relu-80in20-p0.1/v1": relu(80, 20, 0.1, restarts=2),
     "planted-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False),
     "planted-40in20-p0.05-signed/v1": planted(40, 20, 0.05, 0.0, True),
     "planted-80in20-p0.05-noise0.02/v1": planted(80, 20, 0.05, 0.02, False),
