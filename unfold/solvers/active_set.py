@@ -56,7 +56,7 @@ class ActiveSet(Solver):
             out = Compact(part.shape[0], min(k, d) + 1)
             per_sample = alpha.shape[0] > 1
             solve_gram(
-                part @ transposed, squared_norms(part), gram, D[:1],
+                part @ transposed, squared_norms(part), gram,
                 alpha[rows] if per_sample else alpha,
                 weight[rows] if per_sample and gap else weight,
                 problem.l2, problem.positive, gap, effort.tol, rank_tolerance(D.dtype),

@@ -19,13 +19,20 @@ import numpy as np
 from numba import njit
 
 # Reassociation and no-NaN let sums and maxima vectorise; inputs are checked to be finite.
-FAST = {"reassoc", "contract", "nsz", "nnan", "arcp"}
+kernel = njit(
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+    fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"},
+)
 
 CHUNK = 16
+# Typed, because a bare 0 or -1 is a type of its own that has everything compiled once more.
+NONE = np.int64(-1)
 CONVERGED, MAX_ITER, NON_FINITE, STALLED = 0, 1, 2, 4
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def append(L: Any, s: int, column: Any, diagonal: float) -> float:
     """Write row ``s`` of the factor but its last entry; return that entry squared."""
     rest = diagonal
@@ -33,54 +40,60 @@ def append(L: Any, s: int, column: Any, diagonal: float) -> float:
         v = column[i]
         for t in range(i):
             v -= L[i, t] * L[s, t]
-        v /= L[i, i]
+        v *= L[i, i]
         L[s, i] = v
         rest -= v * v
     return rest
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def drop(L: Any, s: int, p: int) -> None:
     """Remove variable ``p`` from an ``s`` by ``s`` factor by Givens rotations."""
     for i in range(p, s - 1):
-        for t in range(i + 2):
+        for t in range(i + 1):
             L[i, t] = L[i + 1, t]
+        L[i, i + 1] = 1.0 / L[i + 1, i + 1]
     for i in range(p, s - 1):
-        r = math.hypot(L[i, i], L[i, i + 1])
-        cos, sin = L[i, i] / r, L[i, i + 1] / r
-        L[i, i] = r
+        inverse = 1.0 / math.sqrt(L[i, i] ** 2 + L[i, i + 1] ** 2)
+        cos, sin = L[i, i] * inverse, L[i, i + 1] * inverse
+        L[i, i] = inverse
         for q in range(i + 1, s - 1):
             u, v = L[q, i], L[q, i + 1]
             L[q, i] = cos * u + sin * v
             L[q, i + 1] = cos * v - sin * u
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def backward(L: Any, s: int, out: Any) -> None:
     """Solve ``L' out = out`` in place."""
     for i in range(s - 1, -1, -1):
-        out[i] /= L[i, i]
-        v = out[i]
+        v = out[i] * L[i, i]
+        out[i] = v
         for t in range(i):
             out[t] -= L[i, t] * v
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def solve(L: Any, s: int, rhs: Any, out: Any) -> None:
-    """Solve ``L L' out = rhs``."""
-    for i in range(s):
+    """Solve ``L L' out = rhs``; most often only the last entry of ``rhs`` is not zero."""
+    first = 0
+    while first < s and rhs[first] == 0.0:
+        out[first] = 0.0
+        first += 1
+    for i in range(first, s):
         v = rhs[i]
-        for t in range(i):
+        for t in range(first, i):
             v -= L[i, t] * out[t]
-        out[i] = v / L[i, i]
+        out[i] = v * L[i, i]
     backward(L, s, out)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def refresh(c: Any, b: Any, G: Any, S: Any, z: Any, s: int, l2: float) -> None:
     """Set ``c = b - (G + l2 I) z`` over all atoms, four Gram rows a pass."""
     k = c.shape[0]
-    c[:] = b
+    for j in range(k):
+        c[j] = b[j]
     i = 0
     while i + 4 <= s:
         g0, g1, g2, g3 = G[S[i]], G[S[i + 1]], G[S[i + 2]], G[S[i + 3]]
@@ -99,26 +112,29 @@ def refresh(c: Any, b: Any, G: Any, S: Any, z: Any, s: int, l2: float) -> None:
             c[S[i]] -= l2 * z[i]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def scan(c: Any, a: Any, w: Any, positive: bool, peaks: Any) -> float:
     """Return the worst score ``(|c| - a) w`` of all atoms, and each chunk's in ``peaks``."""
     k = c.shape[0]
-    worst = c.dtype.type(-1.0)
+    none = c.dtype.type(-1.0)
+    worst = none
     for q in range(peaks.shape[0]):
-        lo, hi = q * CHUNK, min(k, q * CHUNK + CHUNK)
-        peak = c.dtype.type(-1.0)
-        if positive:
-            for j in range(lo, hi):
-                peak = max(peak, (c[j] - a[j]) * w[j])
+        lo, peak = q * CHUNK, none
+        # The trip count of whole chunks is a constant, so that they become straight vector code.
+        if lo + CHUNK <= k:
+            for t in range(CHUNK):
+                v = c[lo + t] if positive else abs(c[lo + t])
+                peak = max(peak, (v - a[lo + t]) * w[lo + t])
         else:
-            for j in range(lo, hi):
-                peak = max(peak, (abs(c[j]) - a[j]) * w[j])
+            for j in range(lo, k):
+                v = c[j] if positive else abs(c[j])
+                peak = max(peak, (v - a[j]) * w[j])
         peaks[q] = peak
         worst = max(worst, peak)
     return float(worst)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def collect(
     c: Any, a: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any, cand: Any
 ) -> int:
@@ -144,18 +160,7 @@ def collect(
         cut += 0.5 * (worst - cut)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def inner(G: Any, D: Any, i: int, j: int) -> float:
-    """Return the product of atoms ``i`` and ``j``, from ``D`` when no Gram matrix is held."""
-    if G.shape[0] > 1 or D.shape[0] == 1:
-        return float(G[i, j])
-    total = 0.0
-    for t in range(D.shape[1]):
-        total += float(D[i, t]) * float(D[j, t])
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def remove(S: Any, z: Any, sign: Any, e: Any, H: Any, m: int, L: Any, s: int, p: int) -> None:
     """Take variable ``p`` out of the support, its factor and its Gram rows."""
     drop(L, s, p)
@@ -165,14 +170,14 @@ def remove(S: Any, z: Any, sign: Any, e: Any, H: Any, m: int, L: Any, s: int, p:
             H[i, q] = H[i + 1, q]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def descend(
     S: Any, z: Any, sign: Any, e: Any, dz: Any, L: Any, H: Any, cc: Any, where: Any, s: int, m: int
 ) -> int:
     """Step to the optimum of the support, dropping whatever changes sign on the way."""
     while s > 0:
         solve(L, s, e, dz)
-        t, block = 1.0, -1
+        t, block = 1.0, NONE
         for i in range(s):
             if sign[i] * (z[i] + dz[i]) <= 0.0:
                 at = z[i] / -dz[i] if dz[i] != 0.0 else 0.0
@@ -192,7 +197,7 @@ def descend(
     return s
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def pivot(S: Any, z: Any, sign: Any, e: Any, dz: Any, L: Any, s: int, toward: float) -> Any:
     """Exchange a new atom that lies in the span of the support against one of its members.
 
@@ -202,7 +207,7 @@ def pivot(S: Any, z: Any, sign: Any, e: Any, dz: Any, L: Any, s: int, toward: fl
     for i in range(s):
         dz[i] = L[s, i]
     backward(L, s, dz)
-    t, block = 0.0, -1
+    t, block = 0.0, NONE
     for i in range(s):
         speed = -toward * dz[i]
         if sign[i] * speed < 0.0:
@@ -215,12 +220,11 @@ def pivot(S: Any, z: Any, sign: Any, e: Any, dz: Any, L: Any, s: int, toward: fl
     return block, t * toward
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def improve(
     c: Any,
     a: Any,
     G: Any,
-    D: Any,
     l2: float,
     rank_tol: float,
     slack: float,
@@ -231,28 +235,29 @@ def improve(
     budget: int,
 ) -> Any:
     """Solve the problem over support and short list; return support size and atoms added."""
-    S, z, sign, e, dz, L, H, cand, cc, where = work[:10]
+    S, z, sign, e, dz, L, H, cand, cc, where, limit = work[:11]
     n_added = 0
     for q in range(m):
-        cc[q] = c[cand[q]]
+        cc[q], limit[q] = c[cand[q]], a[cand[q]]
     for i in range(s):
         e[i] = c[S[i]] - a[S[i]] * sign[i]
+        row = G[S[i]]
         for q in range(m):
-            H[i, q] = inner(G, D, S[i], cand[q])
+            H[i, q] = row[cand[q]]
     s = descend(S, z, sign, e, dz, L, H, cc, where, s, m)
     while n_added < budget and s < L.shape[0]:
-        best, violation = -1, slack
+        best, violation = NONE, slack
         for q in range(m):
-            v = (cc[q] if positive else abs(cc[q])) - a[cand[q]]
-            if v > violation and where[cand[q]] == -1:
+            v = (cc[q] if positive else abs(cc[q])) - limit[q]
+            if v > violation:
                 best, violation = q, v
         if best < 0:
             break
         j = cand[best]
         toward = 1.0 if cc[best] > 0.0 else -1.0
-        where[j] = -2  # tried: not again before the next refresh
+        limit[best] = np.inf  # tried: not again before the next refresh
         n_added += 1
-        diagonal = inner(G, D, j, j) + l2
+        diagonal = float(G[j, j]) + l2
         rest = append(L, s, H[:, best], diagonal)
         start = 0.0
         if rest <= rank_tol * diagonal:
@@ -263,19 +268,17 @@ def improve(
             remove(S, z, sign, e, H, m, L, s, block)
             s -= 1
             rest = max(append(L, s, H[:, best], diagonal), rank_tol * diagonal)
-        L[s, s] = math.sqrt(rest)
+        L[s, s] = 1.0 / math.sqrt(rest)
         S[s], z[s], sign[s], e[s] = j, start, toward, cc[best] - a[j] * toward
         where[j] = 1
+        row = G[j]
         for q in range(m):
-            H[s, q] = inner(G, D, j, cand[q])
+            H[s, q] = row[cand[q]]
         s = descend(S, z, sign, e, dz, L, H, cc, where, s + 1, m)
-    for q in range(m):
-        if where[cand[q]] == -2:
-            where[cand[q]] = -1
     return s, n_added
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def certify(
     b: Any, c: Any, a: Any, w: Any, xx: float, worst: float, gap: bool, work: Any, s: int
 ) -> float:
@@ -299,7 +302,7 @@ def certify(
     return abs(total) / (0.5 * xx)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def release(atoms: Any, values: Any, work: Any, s: int) -> int:
     """Write the support in the order of its atoms, forget it, and return its size."""
     S, z = work[:2]
@@ -315,12 +318,11 @@ def release(atoms: Any, values: Any, work: Any, s: int) -> int:
     return s
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def solve_gram(
     B: Any,
     xx: Any,
     G: Any,
-    D: Any,
     A: Any,
     W: Any,
     l2: float,
@@ -339,12 +341,12 @@ def solve_gram(
 ) -> None:
     """Solve one sample a row of ``B`` (correlations at zero), with the Gram matrix at hand."""
     S, z = work[:2]
-    c, peaks = work[10], work[11]
+    c, peaks = work[11], work[12]
     for r in range(B.shape[0]):
         a, w = A[r % A.shape[0]], W[r % W.shape[0]]
         b = B[r]
         slack = 2e-16 * math.sqrt(xx[r])
-        s, steps, idle = 0, 0, 0
+        s, steps, idle = np.int64(0), np.int64(0), 0
         status[r] = MAX_ITER
         while True:
             refresh(c, b, G, S, z, s, l2)
@@ -358,17 +360,19 @@ def solve_gram(
             if idle > 2:
                 status[r] = STALLED
                 break
-            m = collect(c, a, w, positive, peaks, worst, work[9], work[7]) if worst > 0.0 else 0
-            s, added = improve(
-                c, a, G, D, l2, rank_tol, slack, positive, work, s, m, max_iter - steps
+            m = (
+                collect(c, a, w, positive, peaks, worst, work[9], work[7])
+                if worst > 0.0
+                else NONE + 1
             )
+            s, added = improve(c, a, G, l2, rank_tol, slack, positive, work, s, m, max_iter - steps)
             steps += added
             idle = 0 if added > 0 else idle + 1
         certificate[r], n_iter[r] = value, steps
         counts[r] = release(atoms[r], values[r], work, s)
 
 
-def workspace(n_atoms: int, d: int, dtype: Any, shortlist: int = 64) -> tuple[Any, ...]:
+def workspace(n_atoms: int, d: int, dtype: Any, shortlist: int = 16) -> tuple[Any, ...]:
     """Return the scratch arrays of one thread."""
     size = min(n_atoms, d) + 1
     m = min(n_atoms, shortlist)
@@ -378,11 +382,14 @@ def workspace(n_atoms: int, d: int, dtype: Any, shortlist: int = 64) -> tuple[An
         np.zeros(size),  # sign
         np.zeros(size),  # e: correlation less its target, on the support
         np.zeros(size),  # dz
-        np.empty((size, size)),  # L: Cholesky factor of the support's Gram matrix
+        np.empty(
+            (size, size)
+        ),  # L: Cholesky factor of the support's Gram matrix; its diagonal is held inverted
         np.empty((size, m)),  # H: Gram rows of the support over the short list
         np.zeros(m, np.int64),  # cand: the short list
         np.zeros(m),  # cc: its correlations
         np.full(n_atoms, -1, np.int64),  # where: 1 in the support, -1 outside
+        np.zeros(m),  # limit: its thresholds
         np.zeros(n_atoms, dtype),  # c: correlations of all atoms
         np.zeros(-(-n_atoms // CHUNK), dtype),  # peaks: worst score of each chunk
     )

@@ -9,16 +9,15 @@ least-squares fit on the support non-negative, dropping atoms that would turn ne
 import math
 from typing import Any
 
-from numba import njit
-
 from unfold.solvers.active_set_kernel import (
     CHUNK,
     CONVERGED,
-    FAST,
     MAX_ITER,
+    NONE,
     append,
     backward,
     descend,
+    kernel,
     refresh,
     release,
     scan,
@@ -27,7 +26,7 @@ from unfold.solvers.active_set_kernel import (
 INFEASIBLE = 3
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> int:
     """Return the atom of the largest weighted correlation outside the support, or -1."""
     for q in range(peaks.shape[0]):
@@ -37,24 +36,24 @@ def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any
             size = c[j] if positive else abs(c[j])
             if size * w[j] >= worst and where[j] == -1:
                 return j
-    return -1
+    return NONE
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
     """Fit the support by least squares after its last atom was appended; return its size."""
     S, z, sign, e, dz, L, H, _, cc, where = work[:10]
     if positive:
         for i in range(s):
             e[i] = c[S[i]]
-        return descend(S, z, sign, e, dz, L, H, cc, where, s, 0)
+        return descend(S, z, sign, e, dz, L, H, cc, where, s, NONE + 1)
     for i in range(s):
         z[i] = y[i]
     backward(L, s, z)
     return s
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@kernel
 def pursue(
     B: Any,
     xx: Any,
@@ -76,14 +75,14 @@ def pursue(
 ) -> None:
     """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm of ``error``."""
     S, z, sign, _, y, L = work[:6]
-    H, where, c, peaks = work[6], work[9], work[10], work[11]
+    H, where, c, peaks = work[6], work[9], work[11], work[12]
     for r in range(B.shape[0]):
         b = B[r]
-        s, steps = 0, 0
+        s, steps = NONE + 1, 0
         bound = error * error
         floor = rank_tol * xx[r]
         left = xx[r]
-        refresh(c, b, G, S, z, 0, 0.0)
+        refresh(c, b, G, S, z, s, 0.0)
         status[r] = MAX_ITER
         while steps < max_iter:
             if left <= max(bound, 1e-30 * xx[r]) or s >= n_nonzero:
@@ -101,12 +100,12 @@ def pursue(
             if rest <= rank_tol * G[j, j]:
                 where[j] = -2
                 continue
-            L[s, s] = math.sqrt(rest)
+            L[s, s] = 1.0 / math.sqrt(rest)
             if not positive:
                 v = float(b[j])
                 for i in range(s):
                     v -= L[s, i] * y[i]
-                y[s] = v / L[s, s]
+                y[s] = v * L[s, s]
             S[s], z[s], sign[s] = j, 0.0, 1.0
             where[j] = 1
             s = refit(c, positive, work, s + 1, y)
