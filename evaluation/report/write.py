@@ -1,0 +1,87 @@
+"""Write every report of a set of records into a folder."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from evaluation.leaderboard import board
+from evaluation.metrics import PRIMARY
+from evaluation.record import Record
+
+FIGURES = ("png", "svg")
+
+
+def write_report(
+    out: str | Path,
+    records: Iterable[Record] | None = None,
+    *,
+    metric: str = PRIMARY,
+    baseline: Iterable[Record] | None = None,
+    figures: Iterable[str] = (),
+) -> dict[str, Path]:
+    """Write ``report.html``, ``leaderboard.md``, ``leaderboard.csv`` and the rest into a folder.
+
+    The same records give the same bytes, in whatever order they come. ``leaderboard.csv`` and
+    ``cells.csv`` hold nothing that a clock measured, so that a run that was interrupted and
+    resumed writes the same; times and memory are in ``timings.csv``.
+
+    Parameters
+    ----------
+    out : path
+        Folder to write into; also where records are read from when none are given.
+    records : iterable of Record, optional
+    metric : str
+        What to rank by.
+    baseline : iterable of Record, optional
+        An earlier run to compare with.
+    figures : iterable of {"png", "svg"}
+        Formats in which to draw the figures besides.
+
+    Returns
+    -------
+    dict of str to Path
+        File name to path.
+
+    Raises
+    ------
+    ValueError
+        If the metric or a figure format is unknown.
+    """
+    from evaluation.report import markdown, page, tables
+
+    figures = tuple(figures)
+    if unknown := sorted(set(figures) - set(FIGURES)):
+        raise ValueError(f"Unknown figure format {unknown[0]!r}: expected {' or '.join(FIGURES)}.")
+    folder = Path(out)
+    if records is None:
+        from evaluation.store import load_records
+
+        records = load_records(folder)
+    records = sorted(records, key=lambda record: (record.key, record.started_at))
+    ranked = board(records, metric)
+    comparison = None
+    if baseline is not None:
+        from evaluation.compare import compare
+
+        comparison = compare(baseline, records, metric)
+    texts = {
+        "report.html": page.render(ranked, records, comparison),
+        "leaderboard.md": markdown.render(ranked, comparison),
+        "leaderboard.csv": tables.leaderboard_csv(ranked),
+        "cells.csv": tables.cells_csv(ranked),
+        "timings.csv": tables.timings_csv(ranked),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: _write(folder / name, text.encode()) for name, text in texts.items()}
+    if figures:
+        from evaluation.report import plots
+
+        for name, content in plots.draw(ranked, figures).items():
+            paths[name] = _write(folder / name, content)
+    return paths
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Replace a file whole, so that a reader never sees half of one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    return part.replace(path)
