@@ -119,11 +119,11 @@ def gradient(
                 out = max(out, zero)
             error = out - x[row, i]
             weighted = importance[i] * error
-            lost += weighted * error
+            lost = np.float32(lost + weighted * error)
             back = scale * weighted if (out > zero or not relu) else zero
             g[row, i] = back
             on_bias[i] += back
-            lost = np.float32(lost + weighted * error)
+        total += float(lost)
     slope[:m] = np.dot(hidden.T, g) + np.dot(np.dot(g, weights.T).T, x)
     empty = np.float32(samples - len(x))
     for i in range(n):
