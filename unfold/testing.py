@@ -23,6 +23,9 @@ from unfold.registry import dictionary_of, get_method
 
 N_SAMPLES, DIMENSION, DENSITY = 1200, 8, 0.15
 
+#: What methods call the length of a run, and a length at which shapes and types show.
+BRIEF = {"max_iter": 5, "n_steps": 20}
+
 
 class Skipped(Exception):
     """Raised by a check that does not apply to the method at hand."""
@@ -172,10 +175,21 @@ class Case:
             params = {"random_state": 0, **params}
         return fresh.set_params(**params)
 
+    def brief(self, **params: Any) -> Any:
+        """Return an unfitted copy cut to a few iterations, for checks that need no quality."""
+        given = self.prototype.get_params()
+        return self.estimator(**{n: v for n, v in BRIEF.items() if n in given} | params)
+
     @cached_property
     def fitted(self) -> Any:
-        """A fit on the planted data."""
-        return self.estimator().fit(self.X)
+        """The one fit at full length, with as many directions as were planted."""
+        wanted = "n_components" in self.prototype.get_params()
+        return self.estimator(**{"n_components": DIMENSION} if wanted else {}).fit(self.X)
+
+    @cached_property
+    def short(self) -> Any:
+        """A short fit on few samples."""
+        return self.brief().fit(self.few)
 
 
 def _expect(holds: Any, message: str) -> None:
@@ -187,7 +201,8 @@ def _clone(case: Case) -> None:
     params = case.prototype.get_params()
     copy = clone(case.prototype).get_params()
     _expect(params.keys() == copy.keys(), f"clone has parameters {sorted(copy)}")
-    case.estimator().fit(case.few)
+    _expect(case.short is not None, "fit must return the estimator")
+    _expect(hasattr(case.short, "fit"), f"fit returned {case.short!r}, expected the estimator")
 
 
 def _shape(case: Case) -> None:
@@ -220,7 +235,7 @@ def _codes(case: Case) -> None:
 
 
 def _dtype(case: Case) -> None:
-    D = dictionary_of(case.estimator().fit(case.few.astype(np.float32)))
+    D = dictionary_of(case.brief().fit(case.few.astype(np.float32)))
     _expect(np.isfinite(to_numpy(D)).all(), "float32 data give NaN or infinity")
     if isinstance(case.prototype, Recovery):
         _expect(to_numpy(D).dtype == np.float32, f"float32 data give {D.dtype} directions")
@@ -232,14 +247,14 @@ def _tensors(case: Case) -> None:
     import torch
 
     X = torch.tensor(case.few)
-    fitted = case.estimator().fit(X)
+    fitted = case.brief().fit(X)
     codes = fitted.transform(X[:5])
     _expect(is_tensor(fitted.components_) and is_tensor(codes), "tensors in, arrays out")
     _expect(codes.dtype == X.dtype, f"{X.dtype} in, {codes.dtype} out")
 
 
 def _determinism(case: Case) -> None:
-    first, second = (dictionary_of(case.estimator().fit(case.few)) for _ in range(2))
+    first, second = dictionary_of(case.short), dictionary_of(case.brief().fit(case.few))
     _expect(
         np.array_equal(to_numpy(first), to_numpy(second)),
         "two fits with the same random_state differ",
@@ -255,13 +270,13 @@ def _global_state() -> list[Any]:
 
 
 def _no_global_state(case: Case) -> None:
-    case.estimator().fit(case.few)  # what imports do is not the matter here
+    _ = case.short  # what imports do is not the matter here
     numpy_state = np.random.get_state()  # noqa: NPY002
     try:
         # A state that no fit has left behind, so that reseeding shows as well as drawing.
         np.random.seed(987654321)  # noqa: NPY002
         before = _global_state()
-        case.estimator().fit(case.few)
+        case.brief().fit(case.few)
         _expect(
             before == _global_state(),
             "fit moved a global random generator or torch's default dtype: use random_state",
@@ -272,7 +287,7 @@ def _no_global_state(case: Case) -> None:
 
 def _no_mutation(case: Case) -> None:
     X = case.few.copy()
-    estimator = case.estimator()
+    estimator = case.brief()
     params = estimator.get_params()
     estimator.fit(X)
     _expect((case.few == X).all(), "fit changed X")
@@ -282,7 +297,7 @@ def _no_mutation(case: Case) -> None:
 def _n_components(case: Case) -> None:
     if "n_components" not in case.prototype.get_params():
         raise Skipped("no parameter n_components")
-    found = len(dictionary_of(case.estimator(n_components=5).fit(case.few)))
+    found = len(dictionary_of(case.brief(n_components=5).fit(case.few)))
     _expect(found <= 5, f"n_components=5 gives {found} atoms")
     if found < 5:
         warnings.warn(f"n_components=5 gives {found} atoms", Unwise, stacklevel=2)
@@ -291,16 +306,14 @@ def _n_components(case: Case) -> None:
 def _enumerates(case: Case) -> None:
     if "n_components" not in case.prototype.get_params():
         raise Skipped("no parameter n_components")
-    fitted = case.estimator(n_components=None).fit(case.X)
+    fitted = case.brief(n_components=None).fit(case.few)
     _expect(len(dictionary_of(fitted)) >= 1, "n_components=None finds nothing")
 
 
 def _recovery(case: Case) -> None:
     if getattr(getattr(case.prototype, "card", None), "family", "") == "control":
         raise Skipped("a control")
-    params = case.prototype.get_params()
-    wanted = {"n_components": DIMENSION} if "n_components" in params else {}
-    found = to_numpy(dictionary_of(case.estimator(**wanted).fit(case.X)))
+    found = to_numpy(dictionary_of(case.fitted))
     score = matched_cosine(case.truth, found)
     rng = np.random.default_rng(1)
     chance = [matched_cosine(case.truth, random_rows(rng, found.shape)) for _ in range(50)]
@@ -322,7 +335,7 @@ def _rejects_nan(case: Case) -> None:
     X = case.X.copy()
     X[3, 1] = np.nan
     try:
-        case.estimator().fit(X)
+        case.brief().fit(X)
     except ValueError:
         return
     raise AssertionError("NaN in X must raise ValueError")

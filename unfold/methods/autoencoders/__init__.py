@@ -1,0 +1,1 @@
+"""Sparse autoencoders: architectures as pure functions, one trainer, one estimator each."""

@@ -1,0 +1,196 @@
+"""What all autoencoder estimators share: scaling, starts, training, choice and pruning."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from unfold.arrays import to_numpy
+from unfold.methods.base import Recovery
+from unfold.methods.coding import drawn_samples, root_mean_square
+from unfold.methods.enumeration import distinct, width
+
+
+class Autoencoder(Recovery):
+    """Abstract autoencoder: a subclass names its architecture, this trains it.
+
+    The estimator holds tensors and is none itself: ``params_`` are those of the chosen model,
+    for data divided by ``scale_``.
+
+    Attributes
+    ----------
+    params_ : dict of tensor
+    scale_ : float
+    loss_ : float
+        Of the chosen model, on a part of the training data.
+    """
+
+    backend = "torch"
+
+    n_models: int
+    n_steps: int
+    batch_size: int
+    lr: float
+    n_revivals: int
+    device: str | None
+
+    @abstractmethod
+    def _architecture(self, X: Any) -> Any:
+        """Return the `Architecture` for data ``X``."""
+
+    def _fit(self, X: Any) -> None:
+        import torch
+
+        from unfold.methods.autoencoders.training import Plan, start, train
+
+        rng = self._rng()
+        X = X.to(self._device(X))
+        self.scale_ = root_mean_square(to_numpy(X))
+        X = X / self.scale_
+        k = width(self.n_components, X)
+        plan = Plan(self.n_steps, self.batch_size, self.lr, self.n_revivals)
+        rows = [drawn_samples(to_numpy(X), k, rng) for _ in range(self.n_models)]
+        directions = torch.tensor(np.stack(rows), dtype=X.dtype, device=X.device)
+        generator = torch.Generator(X.device).manual_seed(int(rng.randint(2**31 - 1)))
+
+        def draw(generator: Any, count: int) -> Any:
+            places = torch.randint(len(X), (count,), generator=generator, device=X.device)
+            return X[places]
+
+        architecture = self._architecture(X)
+        progress = train(start(architecture, directions, generator), architecture, draw, plan)
+        self.n_iter_ = progress.step
+        self._keep_best(progress.params, architecture, X[:: max(1, len(X) // 4096)])
+
+    def _keep_best(self, params: Any, architecture: Any, X: Any) -> None:
+        """Set the fitted attributes from the model that explains ``X`` best."""
+        import torch
+
+        from unfold.methods.autoencoders.architectures import (
+            SHARED,
+            decode,
+            reconstruction_error,
+        )
+
+        with torch.no_grad():
+            codes = architecture.encode(params, X[None])
+            losses = reconstruction_error(X[None], decode(params, codes))
+        best = int(losses.argmin())
+        chosen = {name: value[best : best + 1] for name, value in params.items()}
+        if self.n_components is None:
+            usage = (codes[best] > 0).sum(dim=0)
+            keep = torch.tensor(distinct(to_numpy(chosen["decoder"][0]), to_numpy(usage)))
+            keep = keep.to(X.device)
+            chosen = {n: v if n in SHARED else v[:, keep] for n, v in chosen.items()}
+        self.params_ = chosen
+        self.loss_ = float(losses[best])
+        self.components_ = chosen["decoder"][0]
+        self.mean_ = chosen["center"][0] * self.scale_
+
+    def _encode(self, X: Any) -> Any:
+        import torch
+
+        params = {n: v.to(device=X.device, dtype=X.dtype) for n, v in self.params_.items()}
+        architecture = self._architecture(X)
+        with torch.no_grad():
+            parts = [architecture.encode(params, b[None])[0] for b in (X / self.scale_).split(8192)]
+        return torch.cat(parts) * self.scale_
+
+    def _device(self, X: Any) -> Any:
+        import torch
+
+        if self.device is not None:
+            return torch.device(self.device)
+        if X.device.type == "cpu" and torch.cuda.is_available():
+            return torch.device("cuda")
+        return X.device
+
+
+class CountedAutoencoder(Autoencoder):
+    """Abstract autoencoder told how many latents a sample may use.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Latents; by default four a dimension, less those that end up unused or doubled.
+    n_active : float, optional
+        Active latents a sample, rounded up; by default about the root of d.
+    n_models : int
+        Models trained side by side from different starts; the one that reconstructs best stays.
+    n_steps, batch_size : int
+    lr : float
+        Peak learning rate of Adam, for data scaled to unit mean square norm.
+    n_revivals : int
+        Times that dead or doubled latents restart from badly reconstructed samples.
+    device : str, optional
+        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
+    random_state : int, RandomState or None
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        n_active: float | None = None,
+        n_models: int = 1,
+        n_steps: int = 3000,
+        batch_size: int = 512,
+        lr: float = 3e-3,
+        n_revivals: int = 14,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.n_active = n_active
+        self.n_models = n_models
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.lr = lr
+        self.n_revivals = n_revivals
+        self.device = device
+        self.random_state = random_state
+
+
+class PenalisedAutoencoder(Autoencoder):
+    """Abstract autoencoder told what an active latent costs.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Latents; by default four a dimension, less those that end up unused or doubled.
+    sparsity : float
+        Weight of the L1 penalty, for data scaled to unit mean square norm.
+    n_models : int
+        Models trained side by side from different starts; the one that reconstructs best stays.
+    n_steps, batch_size : int
+    lr : float
+        Peak learning rate of Adam, for data scaled to unit mean square norm.
+    n_revivals : int
+        Times that dead or doubled latents restart from badly reconstructed samples.
+    device : str, optional
+        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
+    random_state : int, RandomState or None
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        sparsity: float = 0.1,
+        n_models: int = 1,
+        n_steps: int = 3000,
+        batch_size: int = 512,
+        lr: float = 3e-3,
+        n_revivals: int = 14,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.sparsity = sparsity
+        self.n_models = n_models
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.lr = lr
+        self.n_revivals = n_revivals
+        self.device = device
+        self.random_state = random_state
