@@ -1,14 +1,17 @@
 """Sparse inference at known directions: the front door."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from unfold.arrays import check_activations, is_tensor, to_numpy, to_tensor
+from unfold.certificates import relative_residual
 from unfold.penalties import Penalty, as_penalty
 from unfold.solution import Solution
 from unfold.solvers.base import Effort, Kind, Solver, SparseProblem
 from unfold.solvers.choice import as_solver
+from unfold.solvers.debias import debias as least_squares_on_support
 
 
 def sparse_encode(
@@ -26,6 +29,7 @@ def sparse_encode(
     tol: float = 1e-6,
     n_threads: int = 1,
     sparse_output: bool = False,
+    debias: bool = False,
 ) -> Solution:
     """Find sparse codes ``Z`` of activations ``X ~ Z @ D + mean`` over known directions ``D``.
 
@@ -60,6 +64,9 @@ def sparse_encode(
     n_threads : int
     sparse_output : bool
         Return codes as CSR.
+    debias : bool
+        Refit the codes found by least squares on their support; the certificate then is the
+        relative residual of the refitted codes.
 
     Returns
     -------
@@ -93,7 +100,23 @@ def sparse_encode(
     if not tol > 0:
         raise ValueError(f"tol must be positive, got {tol}.")
     effort = Effort(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
-    return as_solver(solver, problem).solve(problem, effort)
+    solution = as_solver(solver, problem).solve(problem, effort)
+    return _refit(solution, X, D, positive, sparse_output) if debias else solution
+
+
+def _refit(solution: Solution, X: Any, D: Any, positive: bool, sparse_output: bool) -> Solution:
+    from scipy.sparse import csr_array
+
+    if sparse_output and is_tensor(X):
+        raise ValueError("debias with sparse_output takes NumPy arrays: call .numpy() on X first.")
+    dense = solution.codes.toarray() if sparse_output else solution.codes
+    codes = least_squares_on_support(X, D, dense, positive=positive)
+    return replace(
+        solution,
+        codes=csr_array(codes) if sparse_output else codes,
+        certificate=relative_residual(X, D, codes),
+        certificate_kind="relative_residual",
+    )
 
 
 def _check_pair(X: Any, D: Any) -> tuple[Any, Any]:
@@ -177,6 +200,10 @@ def _kind(penalty: Penalty, alpha: Any, n_nonzero: int | None, error: float | No
         return kinds[penalty.name]
     if penalty.name != "l1":
         raise ValueError(f"error goes with penalty 'l1' or 'l0', not with {penalty.name!r}.")
+    if alpha is not None and not bool((np.asarray(to_numpy(alpha)) > 0).all()):
+        raise ValueError(
+            "With error, alpha holds the weights inside the norm: all must be positive."
+        )
     return "bpdn" if error > 0 else "basis_pursuit"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from unfold.solution import CertificateKind, Solution
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, blas_controller, over_blocks
+from unfold.solvers.blocks import GRAM_BYTES, Compact, assemble, blas_controller, over_blocks
 
 
 class ActiveSet(Solver):
@@ -47,8 +47,12 @@ class ActiveSet(Solver):
         alpha = np.ascontiguousarray(alpha)
         gap = bool((alpha > 0).all())
         weight = 1 / alpha if gap else (1 / np.linalg.norm(D, axis=1, keepdims=True)).T.copy()
-        gram = gram_matrix(problem, effort)
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
+        if gap and not wants_gram(problem):
+            from unfold.solvers.screened import solve_screened
+
+            return solve_screened(problem, alpha, effort, max_iter, self.block_size)
+        gram = gram_matrix(problem, effort)
         transposed = D.T
 
         def work(rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
@@ -69,6 +73,13 @@ class ActiveSet(Solver):
         )
         kind: CertificateKind = "relative_duality_gap" if gap else "kkt_residual"
         return assemble(parts, k, kind, "csr" if effort.sparse_output else "dense")
+
+
+def wants_gram(problem: SparseProblem) -> bool:
+    """Tell whether ``D @ D.T`` fits in memory, and enough samples share its cost."""
+    k = problem.D.shape[0]
+    fits = k * k * problem.D.dtype.itemsize <= GRAM_BYTES
+    return problem.gram is not None or (fits and problem.X.shape[0] >= k // 16)
 
 
 def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:

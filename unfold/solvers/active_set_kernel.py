@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 # Reassociation and no-NaN let sums and maxima vectorise; inputs are checked to be finite.
-kernel = njit(
+kernel: Any = njit(
     cache=True,
     nogil=True,
     error_model="numpy",
@@ -28,7 +28,7 @@ kernel = njit(
 
 CHUNK = 16
 # Typed, because a bare 0 or -1 is a type of its own that has everything compiled once more.
-NONE = np.int64(-1)
+NONE: Any = np.int64(-1)
 CONVERGED, MAX_ITER, NON_FINITE, STALLED = 0, 1, 2, 4
 
 

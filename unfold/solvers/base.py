@@ -1,11 +1,15 @@
 """What every sparse solver shares: the problem it is handed, and the contract it signs."""
 
+import warnings
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
+import numpy as np
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 
+from unfold.arrays import is_tensor, like, to_numpy, to_tensor
 from unfold.solution import Solution
 
 Kind = Literal[
@@ -89,6 +93,7 @@ class Solver(BaseEstimator, ABC):
     """
 
     takes: ClassVar[tuple[Kind, ...]]
+    backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
 
     @final
     def solve(self, problem: SparseProblem, effort: Effort = Effort()) -> Solution:
@@ -104,8 +109,61 @@ class Solver(BaseEstimator, ABC):
                 f"{type(self).__name__} does not solve {problem.kind} ({IN_WORDS[problem.kind]}). "
                 f"It takes: {', '.join(self.takes)}. Use solver='auto', or one that takes it."
             )
-        return self._solve(problem, effort)
+        solution = self._solve(self._inside(problem), effort)
+        return _outside(solution, problem.X, effort.sparse_output)
+
+    def _inside(self, problem: SparseProblem) -> SparseProblem:
+        """Return the problem in the kind of array this solver works on."""
+        move = to_numpy if self.backend == "numpy" else to_tensor
+        given: dict[str, Any] = {
+            "X": problem.X,
+            "D": problem.D,
+            "alpha": problem.alpha,
+            "gram": problem.gram,
+        }
+        inside: dict[str, Any] = {n: v if is_scalar(v) else move(v) for n, v in given.items()}
+        return replace(problem, **inside)
 
     @abstractmethod
     def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
         """Solve a problem whose kind is among ``takes``."""
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether ``value`` is a number or nothing, rather than an array."""
+    return value is None or np.ndim(value) == 0
+
+
+def _outside(solution: Solution, X: Any, sparse_output: bool) -> Solution:
+    """Return the solution as the kind of array ``X`` is, codes in CSR where asked."""
+    codes: Any = solution.codes
+    reports = (solution.status, solution.n_iter, solution.certificate)
+    if is_tensor(X):
+        import torch
+
+        if issparse(codes):
+            codes = _sparse_tensor(codes, X)
+        elif sparse_output:
+            codes = to_tensor(codes, X.device).to_sparse_csr()
+        else:
+            codes = like(codes, X)
+        status, n_iter, certificate = (torch.as_tensor(r, device=X.device) for r in reports)
+        return Solution(codes, status, n_iter, certificate, solution.certificate_kind)
+    if not issparse(codes):
+        codes = like(codes, X)
+        codes = csr_array(codes) if sparse_output else codes
+    states, steps, gaps = (to_numpy(r) for r in reports)
+    return Solution(codes, states, steps, gaps, solution.certificate_kind)
+
+
+def _sparse_tensor(codes: Any, X: Any) -> Any:
+    """Return SciPy CSR codes as a torch CSR tensor on the device of ``X``."""
+    import torch
+
+    parts = (codes.indptr, codes.indices, codes.data)
+    ends, atoms, values = (torch.as_tensor(part, device=X.device) for part in parts)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            ends.long(), atoms.long(), values, codes.shape, dtype=X.dtype
+        )

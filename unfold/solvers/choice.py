@@ -1,10 +1,31 @@
 """Which solver: by name, or by problem, size and device."""
 
+from unfold.arrays import is_tensor
 from unfold.solvers.active_set import ActiveSet
 from unfold.solvers.base import Solver, SparseProblem
+from unfold.solvers.bounded import Discrepancy
+from unfold.solvers.coordinate import CoordinateDescent
+from unfold.solvers.greedy import IHT, BatchedOMP, MatchingPursuit
+from unfold.solvers.proximal import ADMM, FISTA, LCA
 from unfold.solvers.pursuit import OMP
+from unfold.solvers.reference import BestSubset, Reference
+from unfold.solvers.reweighted import Reweighted
 
-NAMES: dict[str, type[Solver]] = {"active_set": ActiveSet, "omp": OMP}
+NAMES: dict[str, type[Solver]] = {
+    "active_set": ActiveSet,
+    "fista": FISTA,
+    "coordinate_descent": CoordinateDescent,
+    "admm": ADMM,
+    "lca": LCA,
+    "omp": OMP,
+    "batched_omp": BatchedOMP,
+    "matching_pursuit": MatchingPursuit,
+    "iht": IHT,
+    "reweighted": Reweighted,
+    "discrepancy": Discrepancy,
+    "reference": Reference,
+    "best_subset": BestSubset,
+}
 
 
 def as_solver(solver: str | Solver, problem: SparseProblem) -> Solver:
@@ -27,7 +48,12 @@ def as_solver(solver: str | Solver, problem: SparseProblem) -> Solver:
 
 
 def automatic(problem: SparseProblem) -> Solver:
-    """Return the fastest solver that certifies ``problem``."""
+    """Return the fastest solver that certifies ``problem`` on the device where its data are."""
+    on_gpu = is_tensor(problem.X) and problem.X.device.type != "cpu"
     if problem.kind in OMP.takes:
-        return OMP()
-    return ActiveSet()
+        return BatchedOMP() if on_gpu else OMP()
+    if problem.kind in Reweighted.takes:
+        return Reweighted()
+    if problem.kind in Discrepancy.takes:
+        return Discrepancy()
+    return FISTA() if on_gpu else ActiveSet()

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from unfold.solution import Solution
-from unfold.solvers.active_set import gram_matrix, rank_tolerance, squared_norms
+from unfold.solvers.active_set import gram_matrix, rank_tolerance, squared_norms, wants_gram
 from unfold.solvers.base import Effort, Solver, SparseProblem
 from unfold.solvers.blocks import Compact, assemble, over_blocks
 
@@ -40,6 +40,10 @@ class OMP(Solver):
         from unfold.solvers.active_set_kernel import workspace
         from unfold.solvers.pursuit_kernel import pursue
 
+        if not wants_gram(problem):
+            from unfold.solvers.greedy import BatchedOMP
+
+            return BatchedOMP().solve(problem, effort)
         X, D = problem.X, problem.D
         k, d = D.shape
         limit = min(k, d, problem.n_nonzero if problem.kind == "l0_sparsity" else k)

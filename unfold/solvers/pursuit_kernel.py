@@ -27,7 +27,7 @@ INFEASIBLE = 3
 
 
 @kernel
-def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> int:
+def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> Any:
     """Return the atom of the largest weighted correlation outside the support, or -1."""
     for q in range(peaks.shape[0]):
         if peaks[q] < worst:
