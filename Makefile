@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= results/leaderboard
+JOBS   ?= auto
 READY  := $(VENV)/.ready
 
 .PHONY: leaderboard test test-slow lint format clean
@@ -11,10 +12,10 @@ leaderboard: $(READY)  ## train toys, run methods, print the leaderboard, write 
 	$(BIN)/unfold run -s leaderboard-v1 -o $(OUT) --report
 
 test: $(READY)  ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 test-slow: $(READY)  ## everything that needs no GPU
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not gpu"
 
 lint: $(READY)  ## style, types, import contracts
 	$(BIN)/ruff check .
