@@ -11,6 +11,7 @@ from toy.feature_spec import (
     GateSpec,
     IndependentSpec,
     MagnitudeSpec,
+    PatternsSpec,
     PerFeature,
     SetsSpec,
     TreeSpec,
@@ -19,7 +20,7 @@ from toy.feature_spec import (
 )
 from toy.features import Features, FiniteFeatures, GatedFeatures
 from toy.forest import ForestGate, feasible_densities, regular_forest
-from toy.gates import ExactlyGate, Gate, IndependentGate, SetsGate
+from toy.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
 from toy.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
 from toy.models import (
     AbsoluteValueModel,
@@ -63,6 +64,8 @@ def _gate(spec: GateSpec, n: int, seed: int) -> Gate:
         case SetsSpec():
             sets = build_density(spec.p, n // spec.size)
             return SetsGate(sets, spec.size, exclusive=spec.kind == "anticorrelated")
+        case PatternsSpec():
+            return PatternsGate(n, spec.patterns, np.asarray(spec.p))
         case CopulaSpec():
             return _copula(build_density(spec.p, n), spec.rank, spec.scale, seed)
         case TreeSpec():

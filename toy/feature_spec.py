@@ -108,8 +108,26 @@ class ForestSpec(Spec):
         return self
 
 
+class PatternsSpec(Spec):
+    """A list of active sets and the probability of each; what is left is the empty set."""
+
+    kind: Literal["patterns"] = "patterns"
+    patterns: tuple[tuple[int, ...], ...]
+    p: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "PatternsSpec":
+        if len(self.patterns) != len(self.p):
+            raise ValueError(f"{len(self.patterns)} patterns for {len(self.p)} probabilities")
+        if sum(self.p) > 1 + 1e-9:
+            raise ValueError(f"the probabilities add up to {sum(self.p):g}, above 1")
+        if any(len(set(pattern)) < len(pattern) for pattern in self.patterns):
+            raise ValueError("a pattern names a feature twice")
+        return self
+
+
 GateSpec = Annotated[
-    IndependentSpec | ExactlySpec | SetsSpec | CopulaSpec | TreeSpec | ForestSpec,
+    IndependentSpec | ExactlySpec | SetsSpec | CopulaSpec | TreeSpec | ForestSpec | PatternsSpec,
     Field(discriminator="kind"),
 ]
 
@@ -179,6 +197,9 @@ class FeaturesSpec(Spec):
         if isinstance(gate, ExactlySpec):
             if gate.count > self.n:
                 raise ValueError(f"{gate.count} of {self.n} features cannot be active")
+        elif isinstance(gate, PatternsSpec):
+            if wrong := [i for one in gate.patterns for i in one if not 0 <= i < self.n]:
+                raise ValueError(f"feature {wrong[0]} of a pattern is not one of {self.n}")
         elif isinstance(gate.p, tuple) and len(gate.p) != expected:
             raise ValueError(f"gate.p has length {len(gate.p)}, expected {expected}")
         if self.unit_norm and self.repeat is None:

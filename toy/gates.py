@@ -159,3 +159,38 @@ class SetsGate(Gate):
             return Active(on.rows, first + rng.integers(0, self.size, size=len(first)))
         members = first[:, None] + np.arange(self.size)
         return Active(np.repeat(on.rows, self.size), members.ravel())
+
+
+@dataclass(frozen=True, eq=False)
+class PatternsGate(Gate):
+    """A list of active sets, each with its probability; the empty set with what is left.
+
+    Parameters
+    ----------
+    k : int
+    patterns : tuple of tuple of int
+    p : ndarray of shape (n_patterns,)
+    """
+
+    k: int
+    patterns: tuple[tuple[int, ...], ...]
+    p: np.ndarray
+
+    @property
+    def density(self) -> np.ndarray:
+        """Sum of the probabilities of the sets that hold a feature."""
+        density = np.zeros(self.k)
+        for pattern, p in zip(self.patterns, self.p, strict=True):
+            density[list(pattern)] += p
+        return density
+
+    def draw(self, n: int, rng: np.random.Generator) -> Active:
+        """Draw a set for every sample."""
+        chosen = np.searchsorted(np.cumsum(self.p), rng.random(n), side="right")
+        sizes = np.array([len(pattern) for pattern in self.patterns] + [0])
+        flat = np.array([i for pattern in self.patterns for i in pattern], dtype=np.int64)
+        starts = np.cumsum(sizes) - sizes
+        length = sizes[chosen]
+        rows = np.repeat(np.arange(n), length)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
+        return Active(rows, flat[np.repeat(starts[chosen], length) + within])

@@ -105,8 +105,15 @@ def gradient(
     """
     m, n = theta.shape[0] - 1, theta.shape[1]
     weights, bias = theta[:m], theta[m]
-    hidden = np.dot(x, weights.T)
-    g = np.dot(hidden, weights)
+    turned = np.empty((n, m), np.float32)
+    for i in range(n):
+        for unit in range(m):
+            turned[i, unit] = weights[unit, i]
+    # Every product below has one of two layouts, since each costs a second to compile.
+    hidden = np.empty((len(x), m), np.float32)
+    np.dot(x, turned, hidden)
+    g = np.empty((len(x), n), np.float32)
+    np.dot(hidden, weights, g)
     scale = np.float32(2.0 / samples)
     zero = np.float32(0)
     on_bias = np.zeros(n, np.float32)
@@ -124,7 +131,13 @@ def gradient(
             g[row, i] = back
             on_bias[i] += back
         total += float(lost)
-    slope[:m] = np.dot(hidden.T, g) + np.dot(np.dot(g, weights.T).T, x)
+    np.dot(hidden.T, g, slope[:m])
+    np.dot(g, turned, hidden)
+    way_in = np.empty((m, n), np.float32)
+    np.dot(hidden.T, x, way_in)
+    for unit in range(m):
+        for i in range(n):
+            slope[unit, i] += way_in[unit, i]
     empty = np.float32(samples - len(x))
     for i in range(n):
         out = max(bias[i], zero) if relu else bias[i]

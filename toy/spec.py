@@ -96,11 +96,33 @@ class TrainedSpec(Spec):
 
 
 class PlantedSpec(Spec):
-    """Activations are sparse combinations of random unit directions."""
+    """Activations are sparse combinations of random directions in ``d`` dimensions.
+
+    Attributes
+    ----------
+    d : int
+    bias : float
+        Length of a constant added to all activations.
+    orthogonal : bool
+        Whether directions are orthonormal.
+    coherence : float, optional
+        Largest ``|cos|`` between two directions.
+    common : float
+        Expected cosine between two directions, from one that all share.
+    spectrum : float
+        How fast directions thin out over dimensions: dimension ``i`` by ``i ** -spectrum``.
+    length_spread : float
+        Standard deviation of the lengths of feature vectors, around 1.
+    """
 
     kind: Literal["planted"] = "planted"
     d: int = Field(ge=1)
     bias: float = Field(default=0.0, ge=0)
+    orthogonal: bool = False
+    coherence: float | None = Field(default=None, gt=0, le=1)
+    common: float = Field(default=0.0, ge=0, lt=1)
+    spectrum: float = Field(default=0.0, ge=0)
+    length_spread: float = Field(default=0.0, ge=0)
 
 
 class ProblemSpec(Spec):
