@@ -49,11 +49,13 @@ class Comparison:
         if self.table.empty:
             return "The two runs have no cell in common."
         parts = []
-        for verdict, words in (("worse", "worse"), ("improved", "improved"), ("same", "unchanged")):
+        for verdict, words in (("worse", "worse"), ("improved", "improved")):
             names = self.table.loc[self.table["verdict"] == verdict, ["method", "track"]]
             if len(names):
                 listed = ", ".join(f"{m} ({t})" for m, t in names.itertuples(index=False))
                 parts.append(f"{len(names)} {words}: {listed}")
+        if same := int((self.table["verdict"] == "same").sum()):
+            parts.append(f"{same} unchanged")
         return "; ".join(parts) + "."
 
 

@@ -192,7 +192,7 @@ def _compare(track: str, grid: pd.DataFrame, summary: pd.DataFrame, notes: list[
     by_problem = grid.T.groupby(level="problem").mean().T
     mean_rank = statistics.mean_ranks(by_problem.to_numpy()) if grid.size else np.ones(len(grid))
     p_values, bars = None, []
-    if len(n_seeds) >= statistics.MIN_PROBLEMS and len(grid) > 1:
+    if len(grid) > 1 and len(n_seeds) >= statistics.problems_needed(len(grid)):
         p = statistics.pairwise_p(by_problem.to_numpy())
         p_values = pd.DataFrame(p, index=grid.index, columns=grid.index)
         bars = statistics.cliques(mean_rank, p)
@@ -204,12 +204,12 @@ def _compare(track: str, grid: pd.DataFrame, summary: pd.DataFrame, notes: list[
         "skill_high": found.high, "mean_rank": mean_rank,
     }  # fmt: skip
     table = pd.concat([pd.DataFrame(front), summary], axis=1)
-    notes = [*notes, *_caveats(n_seeds)]
+    notes = [*notes, *_caveats(n_seeds, len(grid))]
     return TrackBoard(track, table, by_problem, p_values, mean_rank, bars, detectable, tuple(notes))
 
 
-def _caveats(n_seeds: pd.Series) -> list[str]:
-    """Say what so many problems and seeds do not support."""
+def _caveats(n_seeds: pd.Series, n_methods: int) -> list[str]:
+    """Say what so many problems, seeds and methods do not support."""
     problems = len(n_seeds)
     notes = []
     if problems == 1:
@@ -220,10 +220,11 @@ def _caveats(n_seeds: pd.Series) -> list[str]:
         )
     elif problems < statistics.MIN_PROBLEMS:
         notes.append(f"{problems} problems: intervals are rough, and likely too narrow.")
-    if problems < statistics.MIN_PROBLEMS:
+    needed = statistics.problems_needed(n_methods)
+    if n_methods > 1 and problems < needed:
         notes.append(
-            f"No significance tests and no critical-difference diagram: they need "
-            f"{statistics.MIN_PROBLEMS} problems, there are {problems}."
+            f"No significance tests: for {n_methods} methods they need {needed} problems before "
+            f"any difference can reach 5%, and there are {problems}."
         )
     if problems > 1 and n_seeds.max() == 1:
         notes.append("One seed a problem: the luck of a seed is not told from skill.")

@@ -166,6 +166,16 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def problems_needed(n_methods: int) -> int:
+    """Return how many problems it takes until any of all pairs can differ significantly.
+
+    The least two-sided p over n problems is ``2 ** (1 - n)``, and Holm multiplies the least of
+    all by the number of pairs: below this many problems no data whatever could reach 5%.
+    """
+    pairs = max(1, n_methods * (n_methods - 1) // 2)
+    return max(MIN_PROBLEMS, int(np.ceil(1 + np.log2(pairs / (1 - LEVEL) - 1e-9))))
+
+
 def pairwise_p(by_problem: np.ndarray, margin: float = MARGIN) -> np.ndarray:
     """Test all pairs of methods over problems, with Holm's correction.
 

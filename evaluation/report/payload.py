@@ -110,6 +110,7 @@ def _track(track: TrackBoard, sentence: str, entries: Sequence[str]) -> dict[str
         "notes": list(track.notes),
         "rows": rows,
         "cliques": track.cliques,
+        "comparable": track.by_problem.shape[1] >= statistics.MIN_PROBLEMS,
         "tested": track.p_values is not None,
         "detectable": rounded(track.detectable),
     }

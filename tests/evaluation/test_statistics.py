@@ -119,6 +119,17 @@ def test_pairwise_test_needs_six_problems():
     assert table[0, 0] == 1
 
 
+@pytest.mark.parametrize("n_methods", [2, 3, 4, 10, 20])
+def test_problems_needed_is_the_first_number_that_can_tell_a_pair(n_methods):
+    def least_p(n_problems):
+        strength = np.linspace(0, 1, n_methods)[:, None]
+        return st.pairwise_p(strength + np.linspace(0, 1, n_problems) * (1 + strength)).min()
+
+    needed = st.problems_needed(n_methods)
+    assert least_p(needed) <= 0.05
+    assert needed == st.MIN_PROBLEMS or least_p(needed - 1) > 0.05
+
+
 def test_differences_within_the_margin_are_no_evidence():
     base = np.linspace(0.2, 0.9, 10)
     assert st.pairwise_p(np.vstack([base, base - 0.009]))[0, 1] == 1

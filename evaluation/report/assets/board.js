@@ -33,9 +33,9 @@ const COLUMNS = [
       el("span", { class: "name", title: r.name }, r.name), el("span", { class: "family" }, r.family)] },
   { id: "skill", title: "Skill", wide: true, value: (r) => r.skill, show: (r) => [skillBar(r), el("span", { class: "value" }, number(r.skill)),
       r.skill_low === null || r.skill_low === undefined ? null : el("span", { class: "range" }, `${number(r.skill_low, 2)}–${number(r.skill_high, 2)}`)] },
-  ...[["f1@0.9", "F1 at .9"], ["recall@0.9", "Recall"], ["precision@0.9", "Precision"], ["worst_cosine", "Worst cosine"], ["code_f1", "Code F1"]]
+  ...[["f1@0.9", "F1 at .9"], ["recall@0.9", "Recall"], ["precision@0.9", "Precision"], ["worst_cosine", "Worst cos"], ["code_f1", "Code F1"]]
     .map(([id, title]) => ({ id, title, value: (r) => r.scores[id], show: (r) => [number(r.scores[id])] })),
-  { id: "completeness", title: "Complete", value: (r) => r.completeness, show: (r) => [
+  { id: "completeness", title: "Done", value: (r) => r.completeness, show: (r) => [
       el("span", { class: r.completeness < 1 ? "pill bad" : "muted" }, `${r.n_ok}/${r.n_cells}`)] },
   { id: "time", title: "Fit time", up: true, value: (r) => r.median_seconds, show: (r) => [seconds(r.median_seconds)] },
   { id: "memory", title: "Memory", up: true, value: (r) => r.peak_bytes, show: (r) => [bytes(r.peak_bytes)] },
@@ -71,7 +71,7 @@ function drawHeat(table, rows, problems) {
     ...problems.map((p) => {
       const cell = row.byProblem.get(p.index);
       if (!cell || cell.skill === null) return el("td", { class: "none", title: "not counted" }, "·");
-      return el("td", { class: cell.skill > 0.55 ? "strong" : "", style: `--v:${cell.skill.toFixed(3)}`, title: `${row.name} on ${p.name}` },
+      return el("td", { class: cell.skill > 0.8 ? "strong" : "", style: `--v:${cell.skill.toFixed(3)}`, title: `${row.name} on ${p.name}` },
         number(cell.skill, 2), cell.failed ? el("span", { class: "failed", title: `${cell.failed} of ${cell.total} cells failed` }, "×".repeat(Math.min(3, cell.failed))) : null);
     })));
   table.replaceChildren(el("thead", {}, head), el("tbody", {}, ...body));

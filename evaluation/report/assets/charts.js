@@ -41,46 +41,54 @@ const plain = (value) => {
   return String(+value.toPrecision(3));
 };
 
+// Round numbers at even steps, about five of them.
+function even(from, to) {
+  const raw = (to - from) / 5, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((m) => m >= raw * 0.999), ticks = [];
+  for (let t = Math.ceil(from / step) * step; t <= to + step * 1e-9; t += step) ticks.push(+t.toPrecision(12));
+  return ticks;
+}
+
 function axis(values, log) {
   let low = Math.min(...values), high = Math.max(...values);
   if (log) {
     if (low === high) { low /= 2; high *= 2; }
     const pad = Math.pow(high / low, 0.06);
     low /= pad; high *= pad;
-    const span = Math.log10(high / low), ticks = [];
-    const steps = span > 4 ? [1] : span > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
-    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++)
-      for (const step of steps) ticks.push(step * 10 ** e);
-    const jump = span > 8 ? Math.ceil(span / 8) : 1;
-    return { at: (v) => Math.log(v / low) / Math.log(high / low),
-             ticks: ticks.filter((t) => t >= low && t <= high).filter((_, i) => i % jump === 0) };
+    const within = (steps) => {
+      const ticks = [];
+      for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++)
+        for (const step of steps) if (step * 10 ** e >= low && step * 10 ** e <= high) ticks.push(+(step * 10 ** e).toPrecision(3));
+      return ticks;
+    };
+    const choices = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]].map(within);
+    const ticks = choices.find((list) => list.length >= 3) || even(low, high);
+    const jump = Math.ceil(ticks.length / 8);
+    return { at: (v) => Math.log(v / low) / Math.log(high / low), ticks: ticks.filter((_, i) => i % jump === 0) };
   }
   if (low === high) { low -= 0.5 * Math.abs(low || 1); high += 0.5 * Math.abs(high || 1); }
   const pad = (high - low) * 0.06;
-  const from = low >= 0 && low - pad < 0 ? low - pad : low - pad, to = high + pad;
-  const raw = (to - from) / 5, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((m) => m >= raw);
-  const ticks = [];
-  for (let t = Math.ceil(from / step) * step; t <= to + 1e-12; t += step) ticks.push(+t.toPrecision(12));
-  return { at: (v) => (v - from) / (to - from), ticks };
+  const from = low - pad, to = high + pad;
+  return { at: (v) => (v - from) / (to - from), ticks: even(from, to) };
 }
 const UNIT = { at: (v) => v, ticks: [0, 0.25, 0.5, 0.75, 1] };
 
 // The frame of a chart: grid, ticks, labels; returns the canvas and the two scales in pixels.
 function frame(host, { x, y, xLabel, yLabel, label, height = 320, format = plain }) {
-  const width = Math.max(260, host.clientWidth), left = 44, right = 14, top = 12, bottom = 44;
+  const width = Math.max(260, host.clientWidth), left = 52, right = 14, top = 12, bottom = 44;
   const px = (v) => left + x.at(v) * (width - left - right);
   const py = (v) => height - bottom - y.at(v) * (height - top - bottom);
   const canvas = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
   for (const t of y.ticks) canvas.append(
     svg("line", { class: "grid", x1: left, x2: width - right, y1: py(t), y2: py(t) }),
     svg("text", { class: "tick", x: left - 8, y: py(t) + 4, "text-anchor": "end" }, plain(t)));
-  let last = -Infinity;
+  let last = -Infinity, text = "";
   for (const t of x.ticks) {
-    if (px(t) - last < 38) continue;
+    if (px(t) - last < 38 || format(t) === text) continue;
     last = px(t);
+    text = format(t);
     canvas.append(svg("line", { class: "mark", x1: px(t), x2: px(t), y1: height - bottom, y2: height - bottom + 5 }),
-      svg("text", { class: "tick", x: px(t), y: height - bottom + 19, "text-anchor": "middle" }, format(t)));
+      svg("text", { class: "tick", x: px(t), y: height - bottom + 19, "text-anchor": "middle" }, text));
   }
   canvas.append(svg("line", { class: "base", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
     svg("text", { class: "axis", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, xLabel),
@@ -127,6 +135,10 @@ function scatter(host, { points, xLabel, yLabel, label, format, reference, front
     for (const p of [...points].sort((a, b) => a.x - b.x || b.y - a.y)) if (!best.length || p.y > best[best.length - 1].y) best.push(p);
     const steps = best.map((p, i) => (i ? `H${f.px(p.x)}V${f.py(p.y)}` : `M${f.px(p.x)},${f.py(p.y)}`)).join("");
     f.canvas.append(svg("path", { class: "front", d: steps }));
+    for (const p of best.slice(-3)) {
+      const late = f.px(p.x) > f.width * 0.6;
+      f.canvas.append(svg("text", { class: "front-label", x: f.px(p.x) + (late ? -9 : 9), y: f.py(p.y) + (p.y > 0.9 ? 16 : -7), "text-anchor": late ? "end" : "start" }, shorten(p.name, 22)));
+    }
   }
   for (const p of [...points].sort((a, b) => (a.slot === null ? 0 : 1) - (b.slot === null ? 0 : 1)))
     f.canvas.append(symbol(p.slot, f.px(p.x), f.py(p.y), hover([p.name, `${yLabel} ${p.y.toFixed(3)}`, `${xLabel}: ${format(p.x)}`])));

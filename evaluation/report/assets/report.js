@@ -172,11 +172,13 @@
     const host = $("difference-plot"), caption = $("tests-caption"), track = view.track;
     caption.textContent = "";
     if (!pristine()) return empty(host, "Tests are made once, on the whole board: clear the filters to see them.");
-    if (!track.tested) return empty(host, track.notes.find((note) => note.startsWith("No significance")) || "There are too few methods to compare.");
     const rows = track.rows.filter((r) => r.rank !== null).map((r) => ({ name: methods[r.entry].name, rank: r.mean_rank }));
+    const refusal = track.notes.find((note) => note.startsWith("No significance")) || "";
+    if (!track.comparable || rows.length < 2) return empty(host, refusal || "There are too few methods to compare.");
     differences(host, { items: rows, cliques: track.cliques, label: "Mean rank of each method over problems; bars join methods that no test tells apart" });
-    caption.textContent = "Mean rank over problems, best at the left. Bars join runs of methods of which no pair differs (signed-rank test over problems, Holm's correction, 5 %)."
-      + (track.detectable === null ? "" : ` Data like these show a difference in mean skill of ${number(track.detectable, 2)} or more.`);
+    caption.textContent = "Mean rank over problems, best at the left. "
+      + (track.tested ? "Bars join runs of methods of which no pair differs (signed-rank test over problems, Holm's correction, 5 %)." : refusal)
+      + (track.detectable === null ? "" : ` A difference in mean skill of ${number(track.detectable, 2)} or more would likely show in intervals from data like these.`);
   }
 
   function option(value, text, current) { return el("option", { value, selected: value === current }, text); }
