@@ -9,7 +9,7 @@ import pandas as pd
 
 from toy.make import make_sampler
 from toy.randomness import stream
-from unfold.certificate import certify
+from unfold.certification import certify
 from unfold.unseen import binomial_lower, binomial_upper
 
 #: Samples of the world from which the true probability of a withheld feature is read.

@@ -1,5 +1,5 @@
-from .certificate import Certificate as Certificate
-from .certificate import certify as certify
+from .certification import Certificate as Certificate
+from .certification import certify as certify
 from .circuits import Circuit as Circuit
 from .circuits import asymmetric_motifs as asymmetric_motifs
 from .circuits import read_circuit as read_circuit

@@ -8,7 +8,7 @@ import numpy as np
 from unfold.arrays import to_numpy
 from unfold.unfolded import UnfoldedModel, read_effects
 
-#: Interference below this share of a feature's main effect does not make a motif.
+#: Effects by one neuron below this share of a feature's main effect do not make a motif.
 _NOTABLE: Final = 0.1
 
 
@@ -145,9 +145,12 @@ def asymmetric_motifs(
             forward, reverse = float(carried[neuron]), float(A[victim, neuron] * B[neuron, i])
             inhibitor = int(carried.argmin())
             main = abs(total[victim, j])
-            shares = min(abs(A[victim, neuron]), abs(B[neuron, i])) > 0
+            serves_both = (
+                A[source, neuron] * B[neuron, i] >= _NOTABLE * abs(total[source, i])
+                and A[victim, neuron] * B[neuron, j] >= _NOTABLE * main
+            )
             if (
-                shares
+                serves_both
                 and forward > _NOTABLE * main
                 and forward >= asymmetry * abs(reverse)
                 and -carried[inhibitor] >= 0.5 * forward

@@ -186,8 +186,8 @@ class Unfolding:
         Mean squared error of each against the ideal outputs, summed over outputs; NaN without
         them.
     interference_folded, interference_unfolded : float
-        Mean, over features switched on alone, of the energy that leaks to the others: read by
-        inner products with the directions, and by codes; relative to a feature's own.
+        Energy that a unit of one feature alone leaks to all others, a mean over features: read
+        by inner products with the directions (off-diagonal Gram energy), and by codes.
     active_folded, active_unfolded : float
         Mean number of non-zero hidden units in a sample.
     expansion : float
@@ -247,10 +247,9 @@ def compare_unfolded(
 
 
 def leakage(response: np.ndarray) -> float:
-    """Return the mean off-diagonal energy (k, k) of each row relative to its diagonal."""
-    own = np.diag(response) ** 2
-    total = np.sum(np.square(response), axis=1)
-    return float(np.mean((total - own) / np.maximum(own, 1e-12)))
+    """Return the energy off the diagonal of a response (k, k), a mean over its rows."""
+    squares = np.square(np.asarray(response, float))
+    return float(np.mean(squares.sum(axis=1) - np.diag(squares)))
 
 
 def _error(outputs: np.ndarray, ideal: Any | None) -> float:

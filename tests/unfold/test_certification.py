@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
-from unfold.certificate import certify
+from unfold.certification import certify
 from unfold.explanations import explain_samples, scale_of
 
 
