@@ -1,5 +1,7 @@
 """Problems: what is observed follows from the truth; ids and seeds determine every bit."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -121,9 +123,8 @@ def test_trained_toy_names_represented_features(tmp_path, monkeypatch):
     ],
 )
 def test_bad_specs_give_one_clear_error(spec, complaint):
-    with pytest.raises(ValueError, match="(?s).*") as caught:
+    with pytest.raises(ValueError, match=re.escape(complaint)):
         toy.make_problem(spec)
-    assert complaint in str(caught.value)
 
 
 def test_negative_seed_is_refused():

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -118,12 +119,20 @@ def test_cache_directory_follows_the_platform(monkeypatch, tmp_path):
     assert str(cache_directory()) == "/somewhere/unfold"
 
 
-def _make(_: int) -> str:
-    return toy.make_problem(SPEC).digest
+def _store_again(directory: str) -> None:
+    os.environ["UNFOLD_CACHE"] = directory
+    for _ in range(100):
+        store("shared", {"W": np.arange(20_000.0)}, {})
 
 
-def test_processes_may_make_the_same_toy_at_once(cache):
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        digests = pool.map(_make, range(4))
-    assert set(digests) == {toy.make_problem(SPEC).digest}
+def test_readers_never_see_half_a_file(cache):
+    store("shared", {"W": np.arange(20_000.0)}, {})
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_store_again, args=(str(cache),)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        found = fetch("shared")
+        assert found is not None and len(found["W"]) == 20_000
+    assert [writer.exitcode for writer in writers] == [0, 0]
     assert len(list(cache.iterdir())) == 2
