@@ -223,8 +223,9 @@ def _execute(
                     store.write(record, estimate, log)
                     ended.put(record)
         except BaseException:
-            bench.stopped.set()
-            raise
+            if not bench.stopped.is_set():  # else it is the stop that is felt here
+                bench.stopped.set()
+                raise
         finally:
             ended.put(None)
 

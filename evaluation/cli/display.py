@@ -146,12 +146,10 @@ def _board_cell(row: Mapping[Any, Any], column: str) -> str:
     return "" if str(value) in ("None", "<NA>") else str(value)
 
 
-def write_report(out: Path, baseline: str | None = None) -> None:
-    """Write the report of a results folder, and show where it is."""
-    from evaluation.report import write_report as write
-
-    for path in write(out) if baseline is None else write(out, baseline=baseline):
-        console.print(str(path), soft_wrap=True)
+def show_paths(paths: Iterable[Path]) -> None:
+    """Show files that were written."""
+    for path in paths:
+        console.print(Text(str(path)), soft_wrap=True)
 
 
 def show_status(status: "RunStatus") -> None:

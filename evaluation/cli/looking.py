@@ -90,26 +90,42 @@ def info(name: Annotated[str, typer.Argument(help="Method, problem, metric or su
 
 def report(
     out: Annotated[Path, typer.Argument(help="Results folder.")],
-    baseline: Annotated[str | None, typer.Option(help="Method to compare the others to.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What to rank by.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="An earlier results folder.")] = None,
+    plots: Annotated[list[str] | None, typer.Option(help="png, svg; repeatable.")] = None,
 ) -> None:
     """Write report.html, leaderboard.md, leaderboard.csv and cells.csv from stored results."""
+    from evaluation.metrics import PRIMARY
+    from evaluation.report import write_report
+    from evaluation.store import load_records
+
+    paths = write_report(
+        out, metric=metric or PRIMARY, figures=plots or (),
+        baseline=None if baseline is None else load_records(baseline),
+    )  # fmt: skip
     display.show_leaderboard(out)
-    display.write_report(out, baseline)
+    display.show_paths(paths.values())
 
 
 def compare(
     first: Annotated[Path, typer.Argument(help="Results folder, the reference.")],
     second: Annotated[Path, typer.Argument(help="Results folder to judge against it.")],
+    metric: Annotated[str | None, typer.Option(help="What to compare by.")] = None,
     fail_on_regression: Annotated[
         bool, typer.Option(help="Leave with 3 if any got worse.")
     ] = False,
 ) -> None:
     """Compare two results folders, paired by cell."""
-    from evaluation.statistics import compare as compare_folders
+    from evaluation.compare import compare as compare_records
+    from evaluation.metrics import PRIMARY
+    from evaluation.store import load_records
 
-    comparison = compare_folders(first, second)
-    display.console.print(str(comparison))
-    if fail_on_regression and comparison.regressions:
+    found = compare_records(load_records(first), load_records(second), metric or PRIMARY)
+    if len(found.table):
+        display.show_table(f"{second} against {first}", found.table.to_dict("records"))
+    display.show_notes(found.notes)
+    display.console.print(found.sentence, markup=False)
+    if fail_on_regression and found.regressed:
         raise typer.Exit(3)
 
 

@@ -74,7 +74,9 @@ def run(
     display.show_summary(summary)
     display.show_leaderboard(folder)
     if report:
-        display.write_report(folder)
+        from evaluation.report import write_report
+
+        display.show_paths(write_report(folder).values())
     if summary.n_failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -52,7 +53,7 @@ def main() -> None:
     sandbox.hide_memory()
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with replies
-    warm_up()
+    warm_up(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
     replies.write(json.dumps({"ready": True}) + "\n")
     replies.flush()
     buffer = b""

@@ -1,10 +1,13 @@
 """What the fork server does once, so that no cell has to: import, compile, fill caches."""
 
 import contextlib
+import fcntl
 import importlib
 import itertools
 import sys
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,30 @@ PRELOAD = (
 )  # fmt: skip
 
 
-def warm_up() -> None:
-    """Import the libraries that methods use, and run the compiled parts of ours once."""
+def warm_up(shared: Path | None = None) -> None:
+    """Import the libraries that methods use, and run the compiled parts of ours once.
+
+    Parameters
+    ----------
+    shared : Path, optional
+        A folder that several servers have in common: one compiles, the others wait and read what
+        it has saved.
+    """
     for module in PRELOAD:
         importlib.import_module(module)
-    with contextlib.suppress(Exception), warnings.catch_warnings():
+    with contextlib.suppress(Exception), warnings.catch_warnings(), _one_at_a_time(shared):
         warnings.simplefilter("ignore")
         _exercise()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(shared: Path | None) -> Iterator[None]:
+    if shared is None:
+        yield
+        return
+    with (shared / "compiling.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _exercise() -> None:
