@@ -125,6 +125,28 @@ def solid(axes: Any, V: np.ndarray, title: str, dimensionality: np.ndarray) -> N
     axes.set_title(f"{title}\n{fractions}", loc="center", fontsize=8, fontweight="normal")
 
 
+def stages(steps: np.ndarray, loss: np.ndarray, W: np.ndarray) -> Figure:
+    """Draw a learning curve above snapshots of two sets of three-dimensional features."""
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    grid = figure.add_gridspec(2, 5, height_ratios=[1, 1.2])
+    curve = figure.add_subplot(grid[0, :])
+    curve.plot(steps, loss, color=BLUE)
+    curve.set(yscale="log", xscale="log", xlabel="step", ylabel="loss")
+    curve.grid(True)
+    _, _, axes = np.linalg.svd(W[-1])
+    for column, i in enumerate(np.geomspace(2, len(steps) - 1, 5).astype(int)):
+        ax: Any = figure.add_subplot(grid[1, column], projection="3d")
+        for k, point in enumerate(W[i] @ axes.T):
+            color = BLUE if k < len(W[i]) // 2 else ORANGE
+            ax.plot(*np.stack([0 * point, point]).T, color=color, lw=2)
+            ax.plot(*point[:, None], "o", color=color, ms=5, mec="white", mew=0.5)
+        ax.set(xlim=(-0.8, 0.8), ylim=(-0.8, 0.8), zlim=(-0.8, 0.8), box_aspect=(1, 1, 1))
+        ax.set_axis_off()
+        ax.set_title(f"step {steps[i]}", loc="center", fontsize=8.5, fontweight="normal")
+        curve.axvline(steps[i], color=FAINT, lw=0.7, ls=":")
+    return figure
+
+
 def bars(axes: Axes, norms: np.ndarray, superposition: np.ndarray, title: str = "") -> None:
     """Draw a horizontal bar a feature: as long as its norm, coloured by its superposition."""
     colors = SUPERPOSITION(np.clip(superposition, 0, 1))
@@ -152,9 +174,9 @@ def phases(axes: Axes, index: np.ndarray, p: np.ndarray, r: np.ndarray) -> None:
     plain_log_ticks(axes)
 
 
-def plain_log_ticks(axes: Axes) -> None:
+def plain_log_ticks(axes: Axes, y: bool = True) -> None:
     """Label decades as plain numbers, and nothing between them."""
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis in (axes.xaxis, axes.yaxis)[: 1 + y]:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 
@@ -170,9 +192,11 @@ def legend_below(figure: Figure, entries: Sequence[tuple[str, Any]]) -> None:
 
 def guide(axes: Axes, levels: Sequence[tuple[float, str]], right: float = 1.01) -> None:
     """Draw labelled horizontal lines."""
-    for level, name in levels:
+    last = float("inf")
+    for level, name in sorted(levels, reverse=True):
         axes.axhline(level, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=0)
-        axes.text(right, level, name, transform=axes.get_yaxis_transform(),
+        last = min(level, last - 0.035)
+        axes.text(right, last, name, transform=axes.get_yaxis_transform(),
                   va="center", fontsize=7, color=FAINT)  # fmt: skip
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from toy.build import build_features
 from toy.feature_spec import FeaturesSpec
 from toy.features import Features
+from toy.models import Model
 from toy.spec import TrainingSpec
 from toy.train import Instance, train_many
 
@@ -25,12 +25,20 @@ class Grown:
     loss : ndarray of shape (n_distributions,)
     all_params : dict of ndarray (n_distributions, restarts, ...)
     all_loss : ndarray of shape (n_distributions, restarts)
+    curve : ndarray of shape (n_points, n_distributions, restarts)
+        Training loss up to each of the steps.
+    steps : ndarray of shape (n_points,)
+    history : dict of ndarray (n_points, n_distributions, restarts, ...)
+        Parameters at those steps, where asked for.
     """
 
     params: Mapping[str, np.ndarray]
     loss: np.ndarray
     all_params: Mapping[str, np.ndarray]
     all_loss: np.ndarray
+    curve: np.ndarray
+    steps: np.ndarray
+    history: Mapping[str, np.ndarray]
 
     @property
     def W(self) -> np.ndarray:
@@ -53,7 +61,7 @@ def features(n: int, gate: Mapping[str, Any], seed: int = 0, **rest: Any) -> Fea
 
 
 def grow(
-    model: Any,
+    model: Model,
     distributions: Sequence[Features],
     importance: np.ndarray | float = 1.0,
     *,
@@ -64,7 +72,10 @@ def grow(
     schedule: Literal["constant", "linear", "cosine"] = "constant",
     weight_decay: float = 0.0,
     seed: int = 0,
-    **training: Any,
+    points: int = 100,
+    keep_history: bool = False,
+    l1: float = 0.0,
+    attack: float = 0.0,
 ) -> Grown:
     """Train one model for each distribution and restart, all in one batch of tensors."""
     weight = np.broadcast_to(
@@ -74,14 +85,20 @@ def grow(
         Instance(one, weight, seed, restart) for one in distributions for restart in range(restarts)
     ]
     spec = TrainingSpec(
-        steps=steps, batch=batch, lr=lr, schedule=schedule, weight_decay=weight_decay, **training
-    )
-    trained = train_many(model, instances, spec)
+        steps=steps, batch=batch, lr=lr, schedule=schedule,
+        weight_decay=weight_decay, l1=l1, attack=attack,
+    )  # fmt: skip
+    trained = train_many(model, instances, spec, points=points, keep_history=keep_history)
     shape = (len(distributions), restarts)
     loss = trained.loss.double().cpu().numpy().reshape(shape)
     every = {
         name: value.double().cpu().numpy().reshape(*shape, *value.shape[1:])
         for name, value in trained.params.items()
+        if name in model.shapes
+    }
+    history = {
+        name: value.double().cpu().numpy().reshape(len(value), *shape, *value.shape[2:])
+        for name, value in trained.history.items()
     }
     best = loss.argmin(1)
     rows = np.arange(len(loss))
@@ -90,9 +107,7 @@ def grow(
         loss[rows, best],
         every,
         loss,
+        trained.curve.double().cpu().numpy().reshape(-1, *shape),
+        np.array(trained.steps),
+        history,
     )
-
-
-def generator(seed: int) -> torch.Generator:
-    """Return a torch generator of its own."""
-    return torch.Generator().manual_seed(seed)
