@@ -47,7 +47,8 @@ class Reference(Solver):
         codes, status = np.zeros((n, k)), np.zeros(n, np.int8)
         duals = np.zeros_like(X)
         for i in range(n):
-            if problem.kind == "bpdn" and np.linalg.norm(X[i]) <= problem.error:
+            bounded = problem.kind in ("bpdn", "basis_pursuit")
+            if bounded and np.linalg.norm(X[i]) <= problem.error:
                 continue
             x.value, alpha.value = X[i], weights[i]
             with warnings.catch_warnings():  # what it reaches is measured below, not believed
