@@ -1,0 +1,97 @@
+"""Roads for many dimensions: tails with reseeding for flat worlds, events and fans for trees."""
+
+import numpy as np
+import torch
+
+from unfold.fans import find_events, measure_events, meet
+from unfold.moments import whitening
+from unfold.polish import Polished, anneal, normalised, pursue
+from unfold.roads import Candidate, Scene, joined, judged, needed
+from unfold.tails import spread_out, tail_power
+
+#: Samples that tails and residuals are taken from.
+TAIL = 40_000
+
+
+def by_tails(scene: Scene, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
+    """Return polished tail directions, reseeded from residuals while that finds more."""
+    d = scene.X.shape[1]
+    result = reseeded(
+        scene.X, rays, scene.n, scene.rng, n_nonzero=max(2, d // 8), max_rounds=max_rounds
+    )
+    return judged(scene, result, "tail power + polish")
+
+
+def reseeded(
+    X: np.ndarray,
+    known: np.ndarray,
+    n: int | None,
+    rng: np.random.RandomState,
+    *,
+    n_nonzero: int,
+    max_rounds: int,
+) -> Polished:
+    """Return directions climbed from samples, then from what the known ones do not explain.
+
+    Each round climbs the tails, joins what is new to what is known, polishes briefly and drops
+    directions that hardly any sample needs; the last polish goes down to the noise.
+    """
+    sample = torch.as_tensor(np.ascontiguousarray(X[rng.permutation(len(X))[:TAIL]]))
+    white = whitening(sample)
+    Z = white.apply(sample)
+    size = 2 * n if n is not None else 8 * white.rank
+    some = X[rng.permutation(len(X))[:10_000]]
+    seeds, result = some, None
+    share = 0.0
+    for _ in range(max_rounds):
+        starts = seeds[rng.permutation(len(seeds))[:size]]
+        V = torch.as_tensor(np.asarray(starts, np.float64)) - white.mean
+        found, value = tail_power(Z, (V @ white.forward).float())
+        A = white.directions(found)
+        climbed = A[spread_out(A, value, 0.85)].numpy()
+        result = anneal(some, joined(known, climbed, 0.9), n_nonzero=n_nonzero, max_iter=3)
+        known = result.dictionary[needed(result, None)]
+        fit = pursue(normalised(some), known, n_nonzero, 0.1)
+        missed = normalised(some)[~fit.met]
+        if fit.share < share + 0.01 or len(missed) < 50 or (n is not None and len(known) >= n):
+            break
+        share = fit.share
+        # what a poorly fitted sample keeps after its atoms points to the one it lacks
+        seeds = missed - np.asarray(fit.codes[~fit.met] @ known) + white.mean.numpy()
+    last = anneal(X[:20_000], known, n_nonzero=n_nonzero)
+    kept = needed(last, n)
+    if kept.all():
+        return last
+    return anneal(X[:20_000], last.dictionary[kept], n_nonzero=n_nonzero, start=0.05)
+
+
+def by_events(scene: Scene) -> Candidate | None:
+    """Return features read off the fans of single events, or None where there is no hierarchy.
+
+    A world is taken for hierarchical where a tenth of the events or more vary in more than one
+    magnitude, and where fans meet in directions that several events share.
+    """
+    centres = find_events(scene.X, scene.rng)
+    if len(centres) < 4:
+        return None
+    events = measure_events(scene.X, centres)
+    wide = np.array([event.rank > 1 for event in events])
+    if len(events) < 4 or wide.mean() < 0.1:
+        return None
+    nodes = meet(events)
+    if not any(node.parent >= 0 for node in nodes):
+        return None
+    covered = sum(event.count for event in events) / max(len(scene.X), 1)
+    weights = np.array([node.weight for node in nodes], np.float64)
+    evidence = {
+        "covered": covered,
+        "wide_fans": float(wide.mean()),
+        "shared_nodes": float(len({node.parent for node in nodes if node.parent >= 0})),
+    }
+    return Candidate(
+        "events, fans, meet",
+        np.stack([node.direction for node in nodes]),
+        weights / (weights + 30.0),
+        evidence,
+        sure=covered > 0.1,
+    )
