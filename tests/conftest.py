@@ -41,6 +41,7 @@ def global_state_is_left_alone() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def one_torch_thread() -> None:
     """Keep torch on one thread: small tests gain nothing from more, and share the machine."""
+    import sklearn.decomposition  # noqa: F401 (importing it moves Python's generator)
     import torch
 
     torch.set_num_threads(1)

@@ -96,7 +96,8 @@ class AlternatingDictionary(SparseCoder):
         """Return the dictionary that L1 codes of the batch call for."""
         codes = sparse_codes(B, D, alpha, positive=self.positive)
         usage = np.count_nonzero(codes, axis=0)
-        return merge(optimal_directions(B, D, codes), usage, self.n_components or 1)
+        moved = optimal_directions(B, D, codes)
+        return merge(moved, usage, positive=self.positive, least=self.n_components or 1)
 
     def _pruned(self, B: np.ndarray, D: np.ndarray, alpha: float, rise: float) -> np.ndarray:
         """Return the atoms that codes of the batch cannot do without."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.arrays import unit_rows
+from unfold.arrays import to_numpy, unit_rows
 
 #: Directions per dimension that a method starts with when it is not told how many there are.
 EXPANSION = 4
@@ -60,8 +60,13 @@ def complete_width(n_components: int | None, X: Any, method: str) -> int:
 
 
 def distinct(
-    D: np.ndarray, usage: np.ndarray, *, least: float = 1e-4, coherence: float = 0.98
-) -> Any:
+    D: np.ndarray,
+    usage: np.ndarray,
+    *,
+    positive: bool = True,
+    least: float = 1e-4,
+    coherence: float = 0.98,
+) -> np.ndarray:
     """Return which atoms to keep: those in use, and of near-duplicates the most used one.
 
     Parameters
@@ -69,6 +74,8 @@ def distinct(
     D : ndarray of shape (k, d)
     usage : ndarray of shape (k,)
         How much each atom is used: a count of samples, an energy.
+    positive : bool
+        Whether an atom and its opposite differ, as they do when codes are non-negative.
     least : float
         Share of the mean usage under which an atom counts as dead.
     coherence : float
@@ -79,7 +86,8 @@ def distinct(
     ndarray of shape (k,), bool
         At least one atom is kept.
     """
-    cosine = unit_rows(D) @ unit_rows(D).T
+    D = to_numpy(unit_rows(D))
+    cosine = D @ D.T if positive else np.abs(D @ D.T)
     keep = np.zeros(len(D), dtype=bool)
     for j in np.argsort(-usage, kind="stable"):
         alive = usage[j] > least * usage.mean() or not keep.any()

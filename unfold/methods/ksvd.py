@@ -61,7 +61,9 @@ class PursuitLearner(SparseCoder):
                 D = self._replaced(X, D, codes, rng)
         self.n_iter_, self.status_ = self.max_iter, Status.CONVERGED
         usage = np.count_nonzero(self._pursue(X, D, n_active), axis=0)
-        self.components_ = D if self.n_components is not None else D[distinct(D, usage)]
+        if self.n_components is None:
+            D = D[distinct(D, usage, positive=self.positive)]
+        self.components_ = D
 
     def _pursue(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
         from unfold.encode import sparse_encode
@@ -74,7 +76,8 @@ class PursuitLearner(SparseCoder):
     def _replaced(
         self, X: np.ndarray, D: np.ndarray, codes: np.ndarray, rng: np.random.RandomState
     ) -> np.ndarray:
-        good = distinct(D, np.count_nonzero(codes, axis=0), least=0.05, coherence=0.95)
+        usage = np.count_nonzero(codes, axis=0)
+        good = distinct(D, usage, positive=self.positive, least=0.05, coherence=0.95)
         if not good.all():
             residuals = X - codes @ D
             if np.any(residuals):

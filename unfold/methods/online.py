@@ -1,8 +1,10 @@
 """Online dictionary learning: L1 codes of a batch, then block-coordinate steps on the atoms."""
 
+import warnings
 from typing import Any, ClassVar, final
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.base import MethodCard
 from unfold.methods.coding import SparseCoder, drawn_samples, root_mean_square, sparse_codes
@@ -67,23 +69,30 @@ class SklearnDictionaryLearning(SparseCoder):
         # Its lasso draws from NumPy's global generator, for nothing: put that back.
         state = np.random.get_state()  # noqa: NPY002
         try:
-            learner = MiniBatchDictionaryLearning(
-                n_components=k,
-                alpha=self.alpha,
-                batch_size=min(self.batch_size, len(X)),
-                max_iter=self.max_iter,
-                fit_algorithm="cd",
-                positive_code=self.positive,
-                dict_init=drawn_samples(X, k, rng).astype(X.dtype),
-                random_state=rng,
-            ).fit(X / self.scale_)
+            with warnings.catch_warnings():
+                # Of single lassos inside, of which some always stop early.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                learner = MiniBatchDictionaryLearning(
+                    n_components=k,
+                    alpha=self.alpha,
+                    batch_size=min(self.batch_size, len(X)),
+                    max_iter=self.max_iter,
+                    fit_algorithm="cd",
+                    positive_code=self.positive,
+                    dict_init=drawn_samples(X, k, rng).astype(X.dtype),
+                    random_state=rng,
+                ).fit(X / self.scale_)
         finally:
             np.random.set_state(state)  # noqa: NPY002
         self.n_iter_, self.status_ = int(learner.n_iter_), Status.CONVERGED
         self.components_ = learner.components_
         if self.n_components is None:
             self.components_ = learner.components_[
-                distinct(learner.components_, self._usage(X, learner.components_))
+                distinct(
+                    learner.components_,
+                    self._usage(X, learner.components_),
+                    positive=self.positive,
+                )
             ]
 
     def _usage(self, X: np.ndarray, D: np.ndarray) -> np.ndarray:

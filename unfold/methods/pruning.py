@@ -11,7 +11,7 @@ from unfold.methods.coding import drawn_samples
 COHERENCE = 0.97
 
 
-def merge(D: np.ndarray, usage: np.ndarray, least: int = 1) -> np.ndarray:
+def merge(D: np.ndarray, usage: np.ndarray, *, positive: bool = True, least: int = 1) -> np.ndarray:
     """Return ``D`` without unused atoms, and each cluster of near-duplicates made one atom.
 
     Parameters
@@ -20,6 +20,8 @@ def merge(D: np.ndarray, usage: np.ndarray, least: int = 1) -> np.ndarray:
         Unit rows.
     usage : ndarray of shape (k,)
         Number of samples that use each atom: its weight in the mean of its cluster.
+    positive : bool
+        Whether an atom and its opposite differ, as they do when codes are non-negative.
     least : int
         Fewest atoms to return, where there are as many; the most used are kept.
 
@@ -28,14 +30,15 @@ def merge(D: np.ndarray, usage: np.ndarray, least: int = 1) -> np.ndarray:
     ndarray of shape (k', d)
         Unit rows, most used cluster first.
     """
-    cosine = D @ D.T
+    signs = np.sign(D @ D.T)
+    cosine = D @ D.T if positive else np.abs(D @ D.T)
     free = np.ones(len(D), dtype=bool)
     merged: list[np.ndarray] = []
     spare: list[int] = []
     for j in np.argsort(-usage, kind="stable"):
         if free[j] and usage[j] > 0:
             cluster = free & (cosine[j] > COHERENCE)
-            merged.append(usage[cluster] @ D[cluster])
+            merged.append((usage * signs[j])[cluster] @ D[cluster])
             free &= ~cluster
         else:
             spare.append(j)
