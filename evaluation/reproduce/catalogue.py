@@ -1,6 +1,7 @@
 """All experiments, in the order of the page."""
 
 from evaluation.reproduce import (
+    autoencoders,
     computation,
     correlated,
     dynamics,
@@ -9,6 +10,9 @@ from evaluation.reproduce import (
     neurons,
     phase_diagrams,
     superposition,
+    unfolding_evidence,
+    unfolding_models,
+    unfolding_routes,
     uniform,
 )
 
@@ -21,5 +25,9 @@ EXPERIMENTS = (
     *dynamics.EXPERIMENTS,
     *neurons.EXPERIMENTS,
     *memorisation.EXPERIMENTS,
+    *autoencoders.EXPERIMENTS,
     *computation.EXPERIMENTS,
+    *unfolding_models.EXPERIMENTS,
+    *unfolding_evidence.EXPERIMENTS,
+    *unfolding_routes.EXPERIMENTS,
 )

@@ -165,6 +165,14 @@ def heat_map(axes: Axes, matrix: np.ndarray, title: str = "", scale: float = 1.0
     return image
 
 
+def annotate(axes: Axes, matrix: np.ndarray) -> None:
+    """Write each value of a small matrix into its cell."""
+    for (i, j), value in np.ndenumerate(matrix):
+        if abs(value) > 0.05:
+            color = "white" if abs(value) > 0.6 else INK
+            axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
+
+
 def phases(axes: Axes, index: np.ndarray, p: np.ndarray, r: np.ndarray) -> None:
     """Draw a phase diagram on log axes: rows are relative importances, columns densities."""
     axes.pcolormesh(p, r, index, cmap=PHASES, vmin=-0.5, vmax=2.5, shading="nearest",
