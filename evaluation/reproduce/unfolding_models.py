@@ -46,9 +46,9 @@ def three_models(full: bool) -> Outcome:
     """Unfold ReLU-output, hidden-ReLU and absolute-value models from hidden activations alone."""
     steps = 10_000 if full else 2500
     plans = {
-        "ReLU output, 30 in 10": (TiedModel(30, 10), 0.04, "alternating", 1.0),
-        "hidden ReLU, 16 in 10": (TiedModel(16, 10, hidden_relu=True), 0.05, "subspace-power", 0.9),
-        "absolute value, 10 in 8": (AbsoluteValueModel(10, 8), 0.03, "subspace-power", 0.9),
+        "ReLU output, 30 in 10": (TiedModel(30, 10), 0.04, "recover", 1.0),
+        "hidden ReLU, 16 in 10": (TiedModel(16, 10, hidden_relu=True), 0.05, "recover", 0.9),
+        "absolute value, 10 in 8": (AbsoluteValueModel(10, 8), 0.03, "recover", 0.9),
     }
     studies = {}
     for name, (model, p, method, importance) in plans.items():
@@ -95,7 +95,7 @@ def three_models(full: bool) -> Outcome:
                 ours=f"squared error {tied.error_original:.4f} as trained, "
                 f"{tied.error_unfolded:.4f} unfolded, {tied_clean.error_unfolded:.4f} cleaned",
                 holds=tied_clean.error_unfolded < 0.8 * tied.error_original,
-                why="cleaning, which never sees ideal outputs, removes at least a fifth of the error",
+                why="cleaning, which never sees ideal outputs, removes a fifth of the error",
             ),
         ],
         figure,
@@ -136,13 +136,11 @@ def _draw_models(studies: Mapping[str, UnfoldingStudy]) -> Figure:
 
 def circuits(full: bool) -> Outcome:
     """Read who drives what in the absolute-value model, and its asymmetric motif."""
-    _, exact, _ = unfold_toy(
-        AbsoluteValueModel(3, 6), 0.5, "subspace-power", steps=2000, restarts=8
-    )
+    _, exact, _ = unfold_toy(AbsoluteValueModel(3, 6), 0.5, "recover", steps=2000, restarts=8)
     toy, study, _ = unfold_toy(
         AbsoluteValueModel(20, 8),
         0.03,
-        "subspace-power",
+        "recover",
         0.8,
         steps=20_000 if full else 3000,
         restarts=8 if full else 3,
