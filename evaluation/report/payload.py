@@ -36,7 +36,11 @@ def payload(ranked: Board, records: Iterable[Record]) -> dict[str, Any]:
             for m in METRICS.values()
         ],
         "methods": [
-            {"name": e, "family": "control" if e in CONTROLS else family.get(e) or "other"}
+            {
+                "name": e,
+                "family": "control" if e in CONTROLS else family.get(e) or "other",
+                "control": e in CONTROLS,
+            }
             for e in entries
         ],
         "problems": [{"name": p, **facts.get(p, {})} for p in problems],

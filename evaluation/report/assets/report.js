@@ -11,7 +11,7 @@
   const start = () => ({ track: 0, metric: data.metric, family: "", problemFamily: "", problems: new Set(problems.map((p) => p.index)) });
   let state = start(), sort = { id: "rank", up: true }, chosen = null, axisName = null, view = null;
 
-  const isControl = (entry) => methods[entry].family === "control";
+  const isControl = (entry) => methods[entry].control;
   const pristine = () => state.metric === data.metric && !state.family && !state.problemFamily && state.problems.size === problems.length;
   const inProblems = (index) => state.problems.has(index) && (!state.problemFamily || problems[index].family === state.problemFamily);
 
@@ -185,7 +185,7 @@
   function fillControls() {
     const legend = el("legend", {}, "Track");
     $("tracks").replaceChildren(legend, ...trackNames.map((name, i) => el("label", {}, el("input", { type: "radio", name: "track", value: i, checked: i === state.track, onchange: () => { state.track = i; chosen = null; draw(); } }), el("span", {}, name))));
-    const families = [...new Set(methods.map((m) => m.family).filter((f) => f !== "control"))].sort();
+    const families = [...new Set(methods.filter((m) => !m.control).map((m) => m.family))].sort();
     const kinds = [...new Set(problems.map((p) => p.family).filter(Boolean))].sort();
     $("metric").replaceChildren(...data.metrics.map((m) => option(m.name, m.name, state.metric)));
     $("family").replaceChildren(option("", "all", state.family), ...families.map((f) => option(f, f, state.family)));
