@@ -8,6 +8,7 @@ from .decomposition import explain as explain
 from .detection import read_features as read_features
 from .dictionary import KnownDirections as KnownDirections
 from .encode import sparse_encode as sparse_encode
+from .methods.recover import recover as recover
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods
 from .registry import dictionary_of as dictionary_of
