@@ -25,6 +25,7 @@ BRIEF = {
     "mod": {"max_iter": 3},
     "itkrm": {"max_iter": 3},
     "alternating": {"max_iter": 3},
+    "online-dictionary": {"n_steps": 3},
     "sklearn-dictionary-learning": {"max_iter": 2},
 }
 

@@ -22,6 +22,7 @@ COMPLETE = [
     ("mod", {"n_active": 2}, 0.99),
     ("itkrm", {"n_active": 2}, 0.95),
     ("alternating", {}, 0.9999),
+    ("online-dictionary", {"n_steps": 100}, 0.98),
     ("sklearn-dictionary-learning", {}, 0.97),
 ]
 IDS = [f"{name}{params or ''}" for name, params, _ in COMPLETE]

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from unfold.arrays import to_numpy
-from unfold.methods.base import Recovery
 from unfold.methods.coding import drawn_samples, root_mean_square
 from unfold.methods.enumeration import distinct, width
+from unfold.methods.streaming import Streaming
 
 
-class Autoencoder(Recovery):
+class Autoencoder(Streaming):
     """Abstract autoencoder: a subclass names its architecture, this trains it.
 
     The estimator holds tensors and is none itself: ``params_`` are those of the chosen model,
@@ -41,26 +41,65 @@ class Autoencoder(Recovery):
     def _fit(self, X: Any) -> None:
         import torch
 
-        from unfold.methods.autoencoders.training import Plan, start, train
+        from unfold.methods.autoencoders.training import train
 
-        rng = self._rng()
-        X = X.to(self._device(X))
-        self.scale_ = root_mean_square(to_numpy(X))
-        X = X / self.scale_
-        k = width(self.n_components, X)
-        plan = Plan(self.n_steps, self.batch_size, self.lr, self.n_revivals)
-        rows = [drawn_samples(to_numpy(X), k, rng) for _ in range(self.n_models)]
-        directions = torch.tensor(np.stack(rows), dtype=X.dtype, device=X.device)
-        generator = torch.Generator(X.device).manual_seed(int(rng.randint(2**31 - 1)))
+        self._begin(X)
+        X = X.to(self._progress.generator.device) / self.scale_
 
         def draw(generator: Any, count: int) -> Any:
             places = torch.randint(len(X), (count,), generator=generator, device=X.device)
             return X[places]
 
-        architecture = self._architecture(X)
-        progress = train(start(architecture, directions, generator), architecture, draw, plan)
-        self.n_iter_ = progress.step
-        self._keep_best(progress.params, architecture, X[:: max(1, len(X) // 4096)])
+        train(self._progress, self._architecture(X), draw, self._plan())
+        self.n_iter_ = self._progress.step
+        self._publish(X[:: max(1, len(X) // 4096)] * self.scale_)
+
+    def _plan(self) -> Any:
+        from unfold.methods.autoencoders.training import Plan
+
+        return Plan(self.n_steps, self.batch_size, self.lr, self.n_revivals)
+
+    def _begin(self, X: Any) -> None:
+        import torch
+
+        from unfold.methods.autoencoders.training import start
+
+        rng = self._rng()
+        self.scale_ = root_mean_square(to_numpy(X))
+        k = width(self.n_components, X)
+        rows = [drawn_samples(to_numpy(X), k, rng) for _ in range(self.n_models)]
+        device = self._device(X)
+        directions = torch.tensor(np.stack(rows), dtype=X.dtype, device=device)
+        generator = torch.Generator(device).manual_seed(int(rng.randint(2**31 - 1)))
+        self._progress = start(self._architecture(X), directions, generator)
+
+    def _absorb(self, X: Any) -> None:
+        from unfold.methods.autoencoders.training import train
+
+        batch = X.to(self._progress.generator.device) / self.scale_
+        until = self._progress.step + 1
+        train(
+            self._progress,
+            self._architecture(X),
+            lambda generator, count: batch,
+            self._plan(),
+            until=until,
+        )
+
+    def _publish(self, X: Any) -> None:
+        X = X.to(self._progress.generator.device)
+        self._keep_best(self._progress.params, self._architecture(X), X / self.scale_)
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        from unfold.methods.autoencoders.training import as_arrays
+
+        return as_arrays(self._progress), {"scale": self.scale_}
+
+    def _restore(self, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        from unfold.methods.autoencoders.training import from_arrays
+
+        self.scale_ = notes["scale"]
+        self._progress = from_arrays(arrays, notes["step"], self._device(None))
 
     def _keep_best(self, params: Any, architecture: Any, X: Any) -> None:
         """Set the fitted attributes from the model that explains ``X`` best."""
@@ -101,9 +140,9 @@ class Autoencoder(Recovery):
 
         if self.device is not None:
             return torch.device(self.device)
-        if X.device.type == "cpu" and torch.cuda.is_available():
-            return torch.device("cuda")
-        return X.device
+        if X is not None and X.device.type != "cpu":
+            return X.device
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class CountedAutoencoder(Autoencoder):

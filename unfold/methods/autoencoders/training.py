@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,7 +37,9 @@ class Plan:
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
         warm, cool = 0.05 * self.n_steps, 0.4 * self.n_steps
-        return self.lr * min(1.0, (step + 1) / max(warm, 1), (self.n_steps - step) / max(cool, 1))
+        return self.lr * min(
+            1.0, (step + 1) / max(warm, 1), max(self.n_steps - step, 1) / max(cool, 1)
+        )
 
     def revives(self, step: int) -> bool:
         """Return whether dead latents restart before this step."""
@@ -190,3 +193,25 @@ def idle(directions: Tensor, fired: Tensor, coherence: float = 0.97) -> Tensor:
     order = torch.arange(len(fired), device=fired.device)
     busier = (fired > fired[:, None]) | ((fired == fired[:, None]) & (order < order[:, None]))
     return (fired == 0) | ((cosine > coherence) & busier).any(dim=1)
+
+
+def as_arrays(progress: Progress) -> dict[str, np.ndarray]:
+    """Return a run as named arrays, for a checkpoint; its step is not among them."""
+    groups = {"params": progress.params, "first": progress.first, "second": progress.second}
+    arrays = {f"{group}/{n}": t for group, tensors in groups.items() for n, t in tensors.items()}
+    arrays |= {"fired": progress.fired, "generator": progress.generator.get_state()}
+    return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+
+
+def from_arrays(arrays: dict[str, np.ndarray], step: int, device: torch.device) -> Progress:
+    """Return the run that `as_arrays` took down."""
+    generator = torch.Generator(device)
+    generator.set_state(torch.tensor(arrays["generator"]))
+    groups: dict[str, Params] = {"params": {}, "first": {}, "second": {}}
+    for name, array in arrays.items():
+        if "/" in name:
+            group, _, parameter = name.partition("/")
+            groups[group][parameter] = torch.tensor(array, device=device)
+    fired = torch.tensor(arrays["fired"], device=device)
+    params, first, second = groups["params"], groups["first"], groups["second"]
+    return Progress(params, first, second, fired, generator, step)
