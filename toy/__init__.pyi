@@ -1,6 +1,11 @@
+from .geometry import capacity as capacity
+from .geometry import dimensions_per_feature as dimensions_per_feature
+from .geometry import feature_dimensionality as feature_dimensionality
+from .geometry import superposition as superposition
 from .make import Sampler as Sampler
 from .make import make_problem as make_problem
 from .make import make_sampler as make_sampler
+from .polytopes import recognise as recognise
 from .problem import Observed as Observed
 from .problem import Problem as Problem
 from .problem import Truth as Truth

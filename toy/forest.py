@@ -71,6 +71,11 @@ class ForestGate(Gate):
         table = self._children_of
         return np.where(table >= 0, self.p[table], 0.0) / self.p[:, None]
 
+    @cached_property
+    def _ladder(self) -> np.ndarray:
+        """Probability (k, most) that the child is this one or an earlier one."""
+        return np.cumsum(self._share, axis=1)
+
     def draw(self, n: int, rng: np.random.Generator) -> Active:
         """Draw generation by generation."""
         base = self.base.draw(n, rng)
@@ -100,7 +105,9 @@ class ForestGate(Gate):
             which, slot = np.nonzero(rng.random((len(active), share.shape[1])) < share[active])
             return which, table[active[which], slot]
         u = rng.random(len(active))
-        slot = (u[:, None] >= np.cumsum(share, axis=1)[active]).sum(axis=1)
+        slot = np.zeros(len(active), dtype=np.int64)
+        for rung in self._ladder.T:
+            slot += u >= rung[active]
         which = np.flatnonzero(slot < share.shape[1])
         return which, table[active[which], slot[which]]
 

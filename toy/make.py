@@ -85,7 +85,7 @@ class Sampler:
         -------
         X : ndarray of shape (n, d), float32
         Z : ndarray or csr_array of shape (n, k)
-            CSR where there are more than 1024 features.
+            CSR where there are more than 128 features.
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}.")

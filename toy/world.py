@@ -15,7 +15,7 @@ from toy.storage import fetch, store
 #: Rays longer than this count as represented by a trained model.
 REPRESENTED = 0.5
 #: Codes are dense up to this many features, CSR beyond.
-DENSE_FEATURES = 1024
+DENSE_FEATURES = 128
 #: Activations are made this many samples at a time, which bounds the memory beside the result.
 CHUNK = 16_384
 

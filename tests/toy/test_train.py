@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 
 import toy
 from toy import train_tied
@@ -157,10 +158,9 @@ def test_rays_of_rectified_layers(name, tmp_path, monkeypatch):
     problem = toy.make_problem(spec)
     truth, n = problem.truth, problem.spec["features"]["n"]
     assert truth.positive and truth.directions.shape[0] == 2 * n
-    assert truth.codes_train.min() >= 0 and problem.observed.train.min() >= 0
-    alone = np.flatnonzero((truth.codes_train != 0).sum(axis=1) == 1)
+    assert csr_array(truth.codes_train).data.min() >= 0 and problem.observed.train.min() >= 0
+    codes = csr_array(truth.codes_train).toarray()
+    alone = np.flatnonzero((codes != 0).sum(axis=1) == 1)
     assert len(alone) > 50
     rays = truth.norms[:, None] * truth.directions
-    np.testing.assert_allclose(
-        problem.observed.train[alone], truth.codes_train[alone] @ rays, atol=1e-5
-    )
+    np.testing.assert_allclose(problem.observed.train[alone], codes[alone] @ rays, atol=1e-5)
