@@ -17,7 +17,7 @@ def energy_levels(full: bool) -> Outcome:
         TiedModel(n, m),
         [features(n, {"p": 0.35})],
         steps=steps,
-        batch=1024 if full else 512,
+        batch=1024 if full else 256,
         lr=5e-4,
         seed=7,
         points=steps // 25,
@@ -67,7 +67,7 @@ def energy_levels(full: bool) -> Outcome:
 
 def transformations(full: bool) -> Outcome:
     """Two correlated sets of three in three dimensions: stages on the way to an octahedron."""
-    steps = 20_000 if full else 4000
+    steps = 20_000 if full else 3000
     grown = grow(
         TiedModel(6, 3),
         [features(6, {"kind": "correlated", "size": 3, "p": 0.02})],

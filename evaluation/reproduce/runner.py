@@ -1,6 +1,7 @@
 """Run experiments, keep each one's result, and write the page."""
 
 import hashlib
+import inspect
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -62,15 +63,14 @@ def reproduce(
     chosen = _choose([only] if isinstance(only, str) else only)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    version = _version(full)
     if callable(progress):
-        _run_all(chosen, folder, version, full, progress)
+        _run_all(chosen, folder, full, progress)
     elif progress:
-        _run_with_bar(chosen, folder, version, full)
+        _run_with_bar(chosen, folder, full)
     else:
-        _run_all(chosen, folder, version, full, lambda title, done, total: None)
-    _publish(folder, version)
-    return [fact for experiment in chosen for fact in _load(folder, experiment, version) or []]
+        _run_all(chosen, folder, full, lambda title, done, total: None)
+    _publish(folder, full)
+    return [fact for experiment in chosen for fact in _load(folder, experiment, full) or []]
 
 
 def _choose(only: Sequence[str] | None) -> list[Experiment]:
@@ -88,18 +88,16 @@ def _choose(only: Sequence[str] | None) -> list[Experiment]:
     return [one for one in EXPERIMENTS if only is None or one.id in only]
 
 
-def _run_all(
-    chosen: list[Experiment], folder: Path, version: str, full: bool, progress: Progress
-) -> None:
+def _run_all(chosen: list[Experiment], folder: Path, full: bool, progress: Progress) -> None:
     """Run what is not there yet."""
     for done, experiment in enumerate(chosen):
         progress(experiment.title, done, len(chosen))
-        if _load(folder, experiment, version) is None:
-            _run_one(experiment, folder, version, full)
+        if _load(folder, experiment, full) is None:
+            _run_one(experiment, folder, full)
     progress("", len(chosen), len(chosen))
 
 
-def _run_with_bar(chosen: list[Experiment], folder: Path, version: str, full: bool) -> None:
+def _run_with_bar(chosen: list[Experiment], folder: Path, full: bool) -> None:
     """Run under a progress bar on the terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -115,10 +113,10 @@ def _run_with_bar(chosen: list[Experiment], folder: Path, version: str, full: bo
         def show(title: str, done: int, total: int) -> None:
             bar.update(task, description=title or "done", completed=done)
 
-        _run_all(chosen, folder, version, full, show)
+        _run_all(chosen, folder, full, show)
 
 
-def _run_one(experiment: Experiment, folder: Path, version: str, full: bool) -> None:
+def _run_one(experiment: Experiment, folder: Path, full: bool) -> None:
     """Run one experiment; its JSON is written last, and whole, so that its presence is proof."""
     from evaluation.reproduce import style
 
@@ -131,7 +129,7 @@ def _run_one(experiment: Experiment, folder: Path, version: str, full: bool) -> 
         replace(fact, id=f"{experiment.id}/{fact.id}", seconds=seconds) for fact in outcome.facts
     ]
     record = {
-        "version": version,
+        "version": _version(experiment, full),
         "full": full,
         "facts": [asdict(fact) for fact in facts],
         "numbers": dict(outcome.numbers),
@@ -142,35 +140,37 @@ def _run_one(experiment: Experiment, folder: Path, version: str, full: bool) -> 
     partial.replace(target)
 
 
-def _load(folder: Path, experiment: Experiment, version: str) -> list[Fact] | None:
+def _load(folder: Path, experiment: Experiment, full: bool) -> list[Fact] | None:
     """Return the kept facts of an experiment; None if there are none of this version."""
     path = folder / f"{experiment.id}.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["version"] != version or not path.with_suffix(".png").exists():
+        if record["version"] != _version(experiment, full) or not path.with_suffix(".png").exists():
             return None
         return [Fact(**fact) for fact in record["facts"]]
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _publish(folder: Path, version: str) -> None:
+def _publish(folder: Path, full: bool) -> None:
     """Write the page and the table of everything the folder holds."""
     from evaluation.reproduce.catalogue import EXPERIMENTS
     from evaluation.reproduce.page import write_page
 
-    kept = [(one, facts) for one in EXPERIMENTS if (facts := _load(folder, one, version))]
+    kept = [(one, facts) for one in EXPERIMENTS if (facts := _load(folder, one, full))]
     table = [asdict(fact) for _, facts in kept for fact in facts]
     (folder / "reproduction.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
     write_page(kept, folder)
 
 
-def _version(full: bool) -> str:
-    """Return a fingerprint of the code that results rest on, and of their size."""
+def _version(experiment: Experiment, full: bool) -> str:
+    """Return a fingerprint of the code that an experiment's result rests on, and of its size."""
     import toy
 
+    here = Path(__file__).parent
+    own = Path(inspect.getfile(experiment.run))
     digest = hashlib.sha256(b"full" if full else b"reduced")
-    for package in (Path(toy.__file__).parent, Path(__file__).parent):
-        for path in sorted(package.glob("*.py")):
-            digest.update(path.read_bytes())
+    toys = sorted(Path(toy.__file__).parent.glob("*.py"))
+    for path in (*toys, own, here / "experiment.py", here / "training.py", here / "style.py"):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -5,7 +5,7 @@ import torch
 from matplotlib.figure import Figure
 
 from evaluation.reproduce import style
-from evaluation.reproduce.experiment import Experiment, Outcome, check
+from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
 from toy.exact import variance
 from toy.exact_fit import fit_linear
@@ -25,72 +25,82 @@ def demonstration(full: bool) -> Outcome:
         [features(n, {"p": p}) for p in DENSITIES],
         importance,
         restarts=4 if full else 1,
-        steps=20_000 if full else 4000,
+        steps=20_000 if full else 3000,
         lr=1e-3 if full else 3e-3,
         schedule="cosine",
         seed=3,
     )
-    W, b = grown.W, grown.b
+    figure = _draw_demonstration(linear.W[0].numpy(), linear.b[0].numpy(), grown.W, grown.b)
+    return Outcome(
+        _demonstration_facts(grown.W, grown.b),
+        figure,
+        {
+            "density": list(DENSITIES),
+            "norms": style.thin(np.linalg.norm(grown.W, axis=2)),
+            "superposition": style.thin(superposition(grown.W)),
+            "b": style.thin(grown.b),
+            "loss": style.thin(grown.loss, 6),
+        },
+    )
+
+
+def _demonstration_facts(W: np.ndarray, b: np.ndarray) -> list[Fact]:
+    """Check what the models, densest first, learned."""
+    m = W.shape[2]
     count = represented(W).sum(1)
     orthogonal = (represented(W) & (superposition(W) < 0.05)).sum(1)
     used = feature_dimensionality(W).sum(1)
-    figure = _draw_demonstration(linear.W[0].numpy(), linear.b[0].numpy(), W, b)
     learned_dense = set(np.flatnonzero(represented(W[0])))
-    return Outcome(
-        [
-            check(
-                "dense",
-                "Without sparsity the ReLU model learns what the linear one does: the top features",
-                published="five most important features, orthogonal",
-                ours=f"features {sorted(int(i) for i in learned_dense)}, "
-                f"largest superposition {superposition(W[0])[:m].max():.3f}",
-                holds=learned_dense == set(range(m)) and superposition(W[0])[:m].max() < 0.02,
-                why="exactly the top five, superposition below .02",
-            ),
-            check(
-                "onset",
-                "As features get sparser, more and more of them are in superposition",
-                published="13 or 14 of 20 features in five dimensions at the sparsest",
-                ours=f"learned {_list(count)}; orthogonal {_list(orthogonal)}",
-                holds=bool((np.diff(count) >= 0).all() and count[0] == 5 and count[-1] >= 12)
-                and bool((np.diff(orthogonal) <= 0).all() and orthogonal[-1] == 0),
-                why="number learned never falls, from 5 to at least 12; orthogonal ones never "
-                "rise, "
-                "to 0",
-            ),
-            check(
-                "tail-first",
-                "Superposition enters from the least important of the learned features",
-                published="the most important features keep their own dimension longest",
-                ours=f"orthogonal at density .3: {_orthogonal(W[1])}; at .1: {_orthogonal(W[2])}",
-                holds=_orthogonal(W[1]) == list(range(len(_orthogonal(W[1]))))
-                and 0 < len(_orthogonal(W[1])) < m,
-                why="orthogonal features at density .3 are an initial segment by importance",
-            ),
-            check(
-                "biases",
-                "Biases are E x for ignored features when dense, and negative at high sparsity",
-                published="p/2 for ignored features; negative biases in superposition",
-                ours=f"dense {b[0][m:].min():.3f} to {b[0][m:].max():.3f}; "
-                f"negative ones {_list((b < -0.02).sum(1))}",
-                holds=bool(np.abs(b[0][m:] - 0.5).max() < 0.02)
-                and int((b[-1] < -0.02).sum()) >= 8 and int((b[1] < -0.02).sum()) == 0,
-                why=".5 ± .02 when dense; none below -.02 at density .3, at least 8 at .001",
-            ),
-            check(
-                "budget",
-                "Features share out all dimensions: dimensionalities sum to the number of them",
-                published="sum D = m",
-                ours=f"{used.min():.2f} to {used.max():.2f} of {m}",
-                holds=bool(used.min() > m - 0.15 and used.max() <= m + 1e-6),
-                why="within .15 below 5, never above",
-            ),
-        ],
-        figure,
-        {"density": list(DENSITIES), "norms": style.thin(np.linalg.norm(W, axis=2)),
-         "superposition": style.thin(superposition(W)), "b": style.thin(b),
-         "loss": style.thin(grown.loss, 6)},
-    )  # fmt: skip
+    return [
+        check(
+            "dense",
+            "Without sparsity the ReLU model learns what the linear one does: the top features",
+            published="five most important features, orthogonal",
+            ours=f"features {sorted(int(i) for i in learned_dense)}, "
+            f"largest superposition {superposition(W[0])[:m].max():.3f}",
+            holds=learned_dense == set(range(m)) and superposition(W[0])[:m].max() < 0.02,
+            why="exactly the top five, superposition below .02",
+        ),
+        check(
+            "onset",
+            "As features get sparser, more and more of them are in superposition",
+            published="13 or 14 of 20 features in five dimensions at the sparsest",
+            ours=f"learned {_list(count)}; orthogonal {_list(orthogonal)}",
+            holds=bool((np.diff(count) >= 0).all() and count[0] == 5 and count[-1] >= 12)
+            and bool((np.diff(orthogonal) <= 0).all() and orthogonal[-1] == 0),
+            why="number learned never falls, from 5 to at least 12; orthogonal ones never "
+            "rise, "
+            "to 0",
+        ),
+        check(
+            "tail-first",
+            "Superposition enters from the least important of the learned features",
+            published="the most important features keep their own dimension longest",
+            ours=f"orthogonal at density .3: {_orthogonal(W[1])}; at .1: {_orthogonal(W[2])}",
+            holds=_orthogonal(W[1]) == list(range(len(_orthogonal(W[1]))))
+            and 0 < len(_orthogonal(W[1])) < m,
+            why="orthogonal features at density .3 are an initial segment by importance",
+        ),
+        check(
+            "biases",
+            "Biases are E x for ignored features when dense, and negative at high sparsity",
+            published="p/2 for ignored features; negative biases in superposition",
+            ours=f"dense {b[0][m:].min():.3f} to {b[0][m:].max():.3f}; "
+            f"negative ones {_list((b < -0.02).sum(1))}",
+            holds=bool(np.abs(b[0][m:] - 0.5).max() < 0.02)
+            and int((b[-1] < -0.02).sum()) >= 8
+            and int((b[1] < -0.02).sum()) == 0,
+            why=".5 ± .02 when dense; none below -.02 at density .3, at least 8 at .001",
+        ),
+        check(
+            "budget",
+            "Features share out all dimensions: dimensionalities sum to the number of them",
+            published="sum D = m",
+            ours=f"{used.min():.2f} to {used.max():.2f} of {m}",
+            holds=bool(used.min() > m - 0.15 and used.max() <= m + 1e-6),
+            why="within .15 below 5, never above",
+        ),
+    ]
 
 
 def _orthogonal(W: np.ndarray) -> list[int]:

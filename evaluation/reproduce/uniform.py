@@ -30,8 +30,8 @@ def _models(full: bool) -> tuple[np.ndarray, Grown]:
     grown = grow(
         TiedModel(n, m),
         [features(n, {"p": float(1 / rare)}) for rare in rarity],
-        steps=20_000 if full else 4000,
-        batch=1024 if full else 256,
+        steps=20_000 if full else 3500,
+        batch=1024 if full else 192,
         lr=1e-3 if full else 1e-2,
         schedule="cosine",
         seed=1,
