@@ -13,7 +13,7 @@ from evaluation.report.payload import payload
 from evaluation.report.verdict import failures, verdicts
 from evaluation.score import METRICS_VERSION
 
-_SCRIPTS = ("statistics.js", "charts.js", "board.js", "report.js")
+_SCRIPTS = ("statistics.js", "charts.js", "board.js", "view.js", "report.js")
 #: Failures shown with their traceback; the rest are counted, and listed in ``cells.csv``.
 _MOST_FAILURES = 200
 

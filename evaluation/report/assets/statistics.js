@@ -55,6 +55,10 @@ function interval(samples) {
 
 // Rank methods given rows of skill over the same cells; `groups` lists the cells of each problem.
 function rankRows(values, groups, margin) {
+  if (!groups.length) return values.map(() => ({
+    skill: 0, rank: 1, rank_low: 1, rank_high: values.length, tie_group: 1, skill_low: null, skill_high: null,
+  }));
+  if (!values.length) return [];
   const means = values.map((row) => mean(groups.map((cells) => mean(cells.map((c) => row[c])))));
   const found = means.map((skill) => ({
     skill, rank: 1 + means.filter((other) => other - skill > margin).length,
