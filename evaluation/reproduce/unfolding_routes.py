@@ -91,7 +91,7 @@ def _listed(vectors: np.ndarray, atoms: np.ndarray) -> int:
 
 
 def _draw(rows: list[dict[str, float]]) -> Figure:
-    figure, [axes] = style.panels(1, 2, width=8.0, height=3.3)
+    figure, [axes] = style.panels(1, 2, width=8.0, height=3.6)
     loss = np.array([row["loss"] for row in rows])
     for key, color, name in (
         ("post hoc", style.BLUE, "listed post hoc (sparse coding)"),
@@ -99,17 +99,24 @@ def _draw(rows: list[dict[str, float]]) -> Figure:
     ):
         listed = np.array([row[key] for row in rows])
         axes[0].plot(loss, listed, "o-", color=color, label=name)
-    for row in rows:
-        axes[0].annotate(f"{row['price']:g}", (row["loss"], max(row["post hoc"], row["neurons"])),
-                         xytext=(0, 5), textcoords="offset points", ha="center",
-                         fontsize=6.5, color=style.FAINT)  # fmt: skip
+    for row in (rows[0], *rows[3:]):
+        axes[0].annotate(
+            f"price {row['price']:g}",
+            (row["loss"], row["post hoc"]),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            color=style.FAINT,
+        )
     axes[0].axhline(N_FEATURES, color=style.FAINT, lw=0.8, ls="--")
     axes[0].set(xlabel="task loss", ylabel=f"features listed, of {N_FEATURES}", xscale="log",
                 ylim=(-1, N_FEATURES + 3))  # fmt: skip
-    axes[0].legend(loc="lower left")
+    axes[0].set_xticks([0.03, 0.04, 0.05, 0.06], labels=["0.03", "0.04", "0.05", "0.06"])
+    axes[0].set_xticks([], minor=True)
+    figure.legend(loc="outside lower left", ncols=2)
     price = [str(row["price"]) for row in rows]
-    axes[1].bar(price, [row["represented"] for row in rows], color=style.GREY,
-                label="features represented")  # fmt: skip
+    axes[1].bar(price, [row["represented"] for row in rows], color=style.GREY)
     twin = axes[1].twinx()
     twin.plot(price, [row["dimensions per feature"] for row in rows], "o-", color=style.TEAL)
     twin.set(ylim=(0, 1.05))
