@@ -10,19 +10,22 @@ from scipy.sparse import csr_array
 
 #: Codes with fewer non-zeros than this are stored as CSR.
 SPARSE_BELOW = 0.4
-_CSR = ("codes_test.data", "codes_test.indices", "codes_test.indptr", "codes_test.shape")
+_PARTS = ("data", "indices", "indptr", "shape")
 
 
-def pack_codes(codes: Any) -> dict[str, np.ndarray]:
-    """Return codes as named arrays, sparse ones in CSR form."""
-    if not hasattr(codes, "tocsr") and np.count_nonzero(codes) >= SPARSE_BELOW * codes.size:
-        return {"codes_test": np.ascontiguousarray(codes, np.float32)}
+def pack_codes(codes: Any, name: str = "codes_test") -> dict[str, np.ndarray]:
+    """Return codes as one named array, or as the parts of a CSR matrix if they are sparse."""
+    is_sparse = hasattr(codes, "tocsr")
+    n_active = codes.nnz if is_sparse else np.count_nonzero(codes)
+    if n_active >= SPARSE_BELOW * codes.shape[0] * codes.shape[1]:
+        dense = codes.toarray() if is_sparse else codes
+        return {name: np.ascontiguousarray(dense, np.float32)}
     sparse = csr_array(codes, dtype=np.float32)
     return {
-        "codes_test.data": sparse.data,
-        "codes_test.indices": sparse.indices.astype(np.int32),
-        "codes_test.indptr": sparse.indptr.astype(np.int64),
-        "codes_test.shape": np.asarray(sparse.shape, np.int64),
+        f"{name}.data": sparse.data,
+        f"{name}.indices": sparse.indices.astype(np.int32),
+        f"{name}.indptr": sparse.indptr.astype(np.int64),
+        f"{name}.shape": np.asarray(sparse.shape, np.int64),
     }
 
 
@@ -40,8 +43,8 @@ def decode(data: bytes) -> dict[str, Any]:
         raise ValueError(f"the stored arrays cannot be read: {error}") from error
     if "dictionary" not in arrays:
         raise ValueError("the stored arrays hold no dictionary")
-    if all(name in arrays for name in _CSR):
-        data, indices, indptr, shape = (arrays.pop(name) for name in _CSR)
+    if all(f"codes_test.{part}" in arrays for part in _PARTS):
+        data, indices, indptr, shape = (arrays.pop(f"codes_test.{part}") for part in _PARTS)
         codes = csr_array((data, indices, indptr), shape=(int(shape[0]), int(shape[1])))
         codes.check_format(full_check=True)
         arrays["codes_test"] = codes

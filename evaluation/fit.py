@@ -211,7 +211,7 @@ def _write(
     }
     files = {"dictionary.safetensors": save(arrays)}
     if parts:
-        files["codes.safetensors"] = save(pack_codes(vstack(parts, format="csr")))
+        files["codes.safetensors"] = save(pack_codes(vstack(parts, format="csr"), "codes"))
     files["summary.json"] = (json.dumps(summary, indent=1) + "\n").encode()
     page = render(summary, measured["usage"], measured["residuals"])
     files["summary.html"] = page.encode()
