@@ -62,7 +62,7 @@ def weighted_update(
     A = np.asarray((weighted.T @ codes).toarray(), np.float64)
     B = np.asarray(weighted.T @ X, np.float64)
     diagonal = A.diagonal()
-    hold = ridge * np.maximum(diagonal, 1e-3 * max(float(diagonal.max()), 1e-30))
+    hold = np.maximum(ridge * diagonal, 1e-12 * max(float(diagonal.max()), 1e-30))
     fresh = np.linalg.solve(A + np.diag(hold), B + hold[:, None] * D)
     return np.asarray(unit_rows(fresh))
 
@@ -140,9 +140,9 @@ def anneal(
     Y, D = normalised(X), np.asarray(unit_rows(D), np.float64)
     tolerance, steps, held = start, 0, 0
     fit = pursue(Y, D, n_nonzero, tolerance)
+    reference = usage_of(fit)
     while steps < max_iter and fit.met.any():
-        weights = fit.met / (fit.residual**2 + (0.3 * tolerance) ** 2)
-        D = weighted_update(Y, D, fit.codes, weights / weights.max())
+        D = _robust_step(Y, D, fit, tolerance, start, n_nonzero, reference)
         steps += 1
         tighter = pursue(Y, D, n_nonzero, max(tolerance * shrink, stop))
         if tighter.share > 0.5 * fit.share:
@@ -157,8 +157,74 @@ def anneal(
                 fit = again
                 break
             fit = again
-    usage = np.asarray((fit.codes[fit.met] > 0).sum(0), np.float64).ravel() / max(len(Y), 1)
+    usage = usage_of(fit)
     free = np.maximum(Y.shape[1] - fit.support[fit.met], 1)
     left = fit.residual[fit.met] ** 2 / free
     noise = scale * float(np.sqrt(left.mean())) if len(left) else scale
     return Polished(D, usage, tolerance, fit.share, noise, steps)
+
+
+def usage_of(fit: Fit) -> np.ndarray:
+    """Return the share of samples (k,) in whose close fit each atom takes part."""
+    used = np.asarray((fit.codes[fit.met] > 0).sum(0), np.float64).ravel()
+    return used / max(len(fit.met), 1)
+
+
+def _robust_step(
+    Y: np.ndarray,
+    D: np.ndarray,
+    fit: Fit,
+    tolerance: float,
+    loosest: float,
+    n_nonzero: int,
+    reference: np.ndarray,
+) -> np.ndarray:
+    """Return atoms by least squares on what fits, and on loose fits for atoms that starve.
+
+    An atom worse than the rest drops out of all close fits as the tolerance shrinks, and would
+    never improve: its samples come back at the loosest tolerance, weighing little to others.
+    """
+    codes, samples = fit.codes, Y
+    weights = fit.met / (fit.residual**2 + (0.3 * tolerance) ** 2)
+    if bool((usage_of(fit) < 0.4 * reference).any()) and tolerance < loosest:
+        rest = Y[~fit.met]
+        loose = pursue(rest, D, n_nonzero, loosest)
+        codes = sparse.csr_array(sparse.vstack([codes, loose.codes]))
+        samples = np.concatenate([Y, rest])
+        extra = loose.met / (loose.residual**2 + (0.3 * loosest) ** 2)
+        weights = np.concatenate([weights, extra])
+    return weighted_update(samples, D, codes, weights / weights.max(), ridge=1e-9)
+
+
+def refine_noisy(
+    X: np.ndarray, D: np.ndarray, noise: float, *, n_nonzero: int, n_iter: int = 5
+) -> tuple[np.ndarray, float]:
+    """Refine a polished dictionary at the noise level, and the noise level with it.
+
+    Each round codes samples to a residual just above the noise and takes an ordinary
+    least-squares step over those that meet it, all weighing alike: near the truth that is the
+    efficient estimate, where the robust weights of the annealing waste samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    D : ndarray of shape (k, d)
+    noise : float
+        Standard deviation per coordinate, a guess from above.
+    n_nonzero : int
+    n_iter : int
+
+    Returns
+    -------
+    dictionary : ndarray of shape (k, d)
+    noise : float
+    """
+    X, d = np.asarray(X, np.float64), X.shape[1]
+    for _ in range(n_iter):
+        fit = pursue(X, D, n_nonzero, 1.2 * noise * np.sqrt(d))
+        if not fit.met.any():
+            break
+        D = weighted_update(X, D, fit.codes, fit.met.astype(np.float64), ridge=1e-6)
+        left = fit.residual[fit.met] ** 2 / np.maximum(d - fit.support[fit.met], 1)
+        noise = min(noise, float(np.sqrt(left.mean())))
+    return D, noise

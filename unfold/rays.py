@@ -61,7 +61,7 @@ def ray_directions(
     counts : ndarray of shape (m,)
     """
     norms = np.linalg.norm(X, axis=1)
-    positive = norms > 1e-3 * (np.median(norms[norms > 0]) if (norms > 0).any() else 1.0)
+    positive = norms > 2e-2 * (np.median(norms[norms > 0]) if (norms > 0).any() else 1.0)
     kept = np.flatnonzero(positive)
     if len(kept) < least:
         return np.empty((0, X.shape[1])), np.empty(0, np.int64)

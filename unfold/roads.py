@@ -8,10 +8,10 @@ import torch
 
 from unfold.arrays import unit_rows
 from unfold.count import replicated
-from unfold.gauss_newton import contributions
+from unfold.gauss_newton import contributions, fit_cumulants, residual_points
 from unfold.methods.cumulants import fit_dense, misfit
 from unfold.moments import Cumulants, cumulants
-from unfold.polish import Polished, anneal, normalised, pursue
+from unfold.polish import Polished, anneal, normalised, pursue, refine_noisy
 from unfold.rays import frequent, ray_directions, repeated_point
 from unfold.subspace_power import (
     distinct,
@@ -22,7 +22,9 @@ from unfold.subspace_power import (
 )
 
 #: Samples a polish looks at, and held-out ones that judge.
-POLISH, HELD_OUT = 30_000, 4_000
+POLISH, HELD_OUT = 15_000, 4_000
+
+REFINED = " + refinement at the noise"
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +147,7 @@ def by_moments(scene: Scene, rays: np.ndarray) -> Candidate:
     start = moments.white.directions(points).numpy()
     candidate = polished(scene, joined(rays, start), "subspace power + polish")
     if candidate.sure:
-        return candidate
+        return completed(scene, candidate, moments, generator)
     size = scene.n if scene.n is not None else None
     fit = fit_dense(moments, size, generator, start=points)
     dense = moments.white.directions(fit.atoms).numpy()
@@ -166,13 +168,40 @@ def first_points(scene: Scene, moments: Cumulants, generator: torch.Generator) -
     """Return whitened rank-one points: as many as wanted, or as both halves agree on."""
     d = moments.white.rank
     if scene.n is None:
-        points = replicated(moments, generator)
+        # generous: the polish drops what no sample needs, but cannot add what is missing
+        points = replicated(moments, generator, least=0.75)
     else:
         n = min(scene.n, flattening_rank(d))
         span = stacked_span(moments, n)
         found, values = rank_one_points(span, d, max(12 * n, 64), generator)
         points = found[distinct(found, values)[: scene.n]]
     return oriented(points, moments.tensors[3])
+
+
+def completed(
+    scene: Scene, candidate: Candidate, moments: Cumulants, generator: torch.Generator
+) -> Candidate:
+    """Return the candidate with directions that the cumulants still ask for, if samples do too.
+
+    What the known directions leave of the cumulants points to missing ones; both signs are put
+    to the polish, which keeps what it needs.
+    """
+    for _ in range(3):
+        known = len(candidate.dictionary)
+        room = 4 if scene.n is None else scene.n - known
+        if room < 1:
+            break
+        A = torch.as_tensor(candidate.dictionary) @ moments.white.forward
+        fit = fit_cumulants(moments, A, phases=((10.0, 6),))
+        fresh = residual_points(moments, fit, min(room, 8), generator)
+        extra = moments.white.directions(fresh).numpy()
+        start = joined(candidate.dictionary, np.concatenate([extra, -extra]), 0.98)
+        trial = polished(scene, start, candidate.road.removesuffix(REFINED))
+        better = trial.evidence["exact_fraction"] > candidate.evidence["exact_fraction"]
+        if len(trial.dictionary) <= known or not (trial.sure and better):
+            break
+        candidate = trial
+    return candidate
 
 
 def joined(first: np.ndarray, second: np.ndarray, coherence: float = 0.95) -> np.ndarray:
@@ -218,13 +247,19 @@ def judged(scene: Scene, result: Polished, road: str) -> Candidate:
     share = scene.evidence(result.dictionary, result.tolerance)
     uses = result.usage * min(len(scene.X), POLISH)
     exact = result.tolerance <= 1e-3 and share > 0.01
-    noisy = result.tolerance < 0.15 and share > 0.15
+    noisy = result.tolerance <= 0.15 and share > 0.15
+    dictionary, noise = result.dictionary, 0.0 if exact else result.noise
+    if noisy and not exact:
+        dictionary, noise = refine_noisy(
+            scene.X[: 4 * POLISH], dictionary, noise, n_nonzero=max(1, 3 * scene.X.shape[1] // 10)
+        )
+        road += REFINED
     return Candidate(
         road,
-        np.asarray(unit_rows(result.dictionary)),
+        np.asarray(unit_rows(dictionary)),
         uses / (uses + 5.0),
-        {"exact_fraction": share, "tolerance": result.tolerance},
-        noise=0.0 if exact else result.noise,
+        {"exact_fraction": share, "tolerance": result.tolerance, "noise": noise},
+        noise=noise,
         n_iter=result.n_iter,
         sure=exact or noisy,
     )
