@@ -37,27 +37,27 @@ class CopulaGate(Gate):
         return self.p
 
     @cached_property
-    def _slopes(self) -> np.ndarray:
-        """Slopes (rank + 1, k) in ``(z, 1)`` of what a feature's own number must stay below."""
+    def _line(self) -> tuple[np.ndarray, np.ndarray]:
+        """Slopes (rank, k) and offsets (k,), in z, of what a feature's own number must be below."""
         rest = np.sqrt(1 - (self.factors**2).sum(axis=1))
-        rows = np.column_stack([self.factors, ndtri(self.p)]) / rest[:, None]
-        return np.ascontiguousarray(rows.T, dtype=np.float32)
+        slopes = np.ascontiguousarray((self.factors / rest[:, None]).T, dtype=np.float32)
+        return slopes, (ndtri(self.p) / rest).astype(np.float32)
 
     def draw(self, n: int, rng: np.random.Generator) -> Active:
         """Draw the factors, then compare every feature's own number with its threshold."""
         from toy.copula_kernel import QUANTILES, active_cells
 
-        rank = self.factors.shape[1]
+        slopes, offsets = self._line
         state = rng.integers(0, 2**64, size=4, dtype=np.uint64)
         step = max(1, CELLS // len(self.p))
-        factors = np.ones((step, rank + 1), dtype=np.float32)
-        thresholds = np.empty((step, len(self.p)), dtype=np.float32)
+        factors = np.empty((step, len(slopes)), dtype=np.float32)
+        shared = np.empty((step, len(self.p)), dtype=np.float32)
         rows, cols = [], []
         for start in range(0, n, step):
             size = min(step, n - start)
-            factors[:size, :rank] = rng.standard_normal((size, rank), dtype=np.float32)
-            np.matmul(factors[:size], self._slopes, out=thresholds[:size])
-            row, col = active_cells(thresholds[:size], QUANTILES, state)
+            rng.standard_normal(dtype=np.float32, out=factors[:size])
+            np.matmul(factors[:size], slopes, out=shared[:size])
+            row, col = active_cells(shared[:size], offsets, QUANTILES, state)
             rows.append(row + start)
             cols.append(col)
         return Active(np.concatenate(rows), np.concatenate(cols))

@@ -16,7 +16,7 @@ QUANTILES = ndtri(np.arange(2**BITS) / 2**BITS).astype(np.float32)
 
 @njit(cache=True)
 def active_cells(
-    thresholds: np.ndarray, quantiles: np.ndarray, state: np.ndarray
+    shared: np.ndarray, offsets: np.ndarray, quantiles: np.ndarray, state: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns of the cells where a fresh normal number lies below a threshold.
 
@@ -26,13 +26,15 @@ def active_cells(
 
     Parameters
     ----------
-    thresholds : ndarray of shape (n, k), float32
+    shared : ndarray of shape (n, k), float32
+    offsets : ndarray of shape (k,), float32
+        The threshold of a cell is ``shared + offsets``.
     quantiles : ndarray
         ``QUANTILES``; an argument because compiled code copies its globals.
     state : ndarray of shape (4,), uint64
         Random state, advanced.
     """
-    n, k = thresholds.shape
+    n, k = shared.shape
     room = 1024
     rows, cols = np.empty(room, np.int64), np.empty(room, np.int64)
     count, last = 0, len(quantiles) - 1
@@ -43,7 +45,7 @@ def active_cells(
             for col in range(start, min(start + GUESSES, k)):
                 guess = int(bits & mask)
                 bits >>= np.uint64(BITS)
-                threshold = thresholds[row, col]
+                threshold = shared[row, col] + offsets[col]
                 if quantiles[guess] >= threshold:
                     continue
                 if guess == last or quantiles[guess + 1] > threshold:

@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from toy.feature_spec import FeaturesSpec, PerFeature, Spec
+from toy.trainings import TRAININGS
 
 
 class TrainingSpec(Spec):
@@ -80,6 +81,8 @@ class TrainedSpec(Spec):
     ``ReLU(w)`` and, where values are signed, also ``ReLU(-w)``: two a feature, with codes
     ``max(x, 0)`` and ``max(-x, 0)``. Rays of a rectified layer add up only as long as no
     pre-activation changes sign.
+
+    ``training`` may be the name of a recipe of `toy.trainings`, such as "notebook".
     """
 
     kind: Literal["trained"] = "trained"
@@ -87,6 +90,15 @@ class TrainedSpec(Spec):
     d: int = Field(ge=1)
     importance: PerFeature = 1.0
     training: TrainingSpec = TrainingSpec()
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _by_name(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if given not in TRAININGS:
+            raise ValueError(f"no training goes by that name; there are {', '.join(TRAININGS)}")
+        return TRAININGS[given]
 
     @model_validator(mode="after")
     def _attack_needs_tied_weights(self) -> "TrainedSpec":

@@ -118,6 +118,7 @@ def test_trained_toy_names_represented_features(tmp_path, monkeypatch):
         ({"id": "relu-5in2-p0.1/v1", "features": {"gate": {"p": 1.5}}}, "at most 1, got 1.5"),
         ({"id": "relu-5in2-p0.1/v1", "features": {"gate": {"p": [0.1, 0.2]}}}, "expected 5"),
         ({"id": "planted-4in3-p0.1/v1", "features": {"n": 0}}, "features.n"),
+        ({"id": "relu-5in2-p0.1/v1", "source": {"training": "fast"}}, "there are notebook"),
         ({"features": {"n": 3, "gate": {"kind": "independent", "p": 0.5}}}, "source"),
         (3, "not a int"),
     ],

@@ -12,7 +12,7 @@ from toy.feature_spec import FeaturesSpec
 from toy.models import AbsoluteValueModel, TiedModel
 from toy.spec import TrainedSpec, TrainingSpec
 from toy.train import Instance, train_many
-from toy.trained_zoo import TRAININGS
+from toy.trainings import TRAININGS
 
 QUICK = TrainingSpec(steps=1500, batch=256, lr=0.01, schedule="cosine", weight_decay=0.0)
 
@@ -128,7 +128,8 @@ def test_absolute_value_is_computed_exactly_by_two_neurons_a_feature():
 
 @pytest.mark.parametrize("name", TRAININGS)
 def test_named_trainings_are_valid(name):
-    TrainingSpec.model_validate(TRAININGS[name])
+    spec = TrainedSpec.model_validate({"model": {"kind": "relu-output"}, "d": 2, "training": name})
+    assert spec.training == TrainingSpec.model_validate(TRAININGS[name])
 
 
 @pytest.mark.parametrize(
