@@ -33,9 +33,8 @@ def test_degenerate_dictionaries_are_solved(name, dtype, positive):
     X = np.random.default_rng(1).normal(size=(30, 5)).astype(dtype)
     X[3] = 0
     X[4] = D[0]
-    tol = 1e-6 if dtype == np.float64 else 1e-5
-    if name == "any_norm" and dtype == np.float32:
-        tol = 1e-4  # alpha is 3000 times smaller than the longest atom's correlations
+    # Codes reach 24 here, and alpha is 0.01: single precision resolves no smaller gap.
+    tol = 1e-6 if dtype == np.float64 else 1e-4
     found = sparse_encode(X, D, alpha=0.01, positive=positive, tol=tol)
     again = duality_gap(
         X.astype(float), D.astype(float), found.codes.astype(float), 0.01, positive=positive

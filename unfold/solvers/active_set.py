@@ -43,8 +43,8 @@ class ActiveSet(Solver):
         k, d = D.shape
         alpha = np.atleast_2d(np.asarray(problem.alpha, D.dtype))
         if alpha.shape[1] == 1:
-            alpha = np.broadcast_to(alpha, (alpha.shape[0], k))
-        alpha = np.ascontiguousarray(alpha)
+            alpha = np.repeat(alpha, k, axis=1)
+        alpha = np.array(alpha, order="C")  # writable: kernels compile anew for arrays that are not
         gap = bool((alpha > 0).all())
         weight = 1 / alpha if gap else (1 / np.linalg.norm(D, axis=1, keepdims=True)).T.copy()
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter

@@ -19,12 +19,15 @@ import numpy as np
 from numba import njit
 
 # Reassociation and no-NaN let sums and maxima vectorise; inputs are checked to be finite.
-kernel: Any = njit(
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-    fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"},
-)
+# Without reference counts, since nothing is allocated here: they were a third of the time.
+OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "fastmath": {"reassoc", "contract", "nsz", "nnan", "arcp"},
+}
+kernel: Any = njit(**OPTIONS)
 
 CHUNK = 16
 # Typed, because a bare 0 or -1 is a type of its own that has everything compiled once more.
@@ -140,7 +143,7 @@ def collect(
 ) -> int:
     """List up to ``len(cand)`` of the worst violators outside the support; return how many."""
     k = c.shape[0]
-    cut = 0.2 * worst
+    cut = 0.35 * worst
     while True:
         m = 0
         for q in range(peaks.shape[0]):

@@ -42,9 +42,11 @@ class Compact:
 
     def pack(self, dtype: Any) -> tuple[np.ndarray, ...]:
         """Return what is kept of a block: flat atoms and values, and the reports."""
-        kept = np.arange(self.atoms.shape[1]) < self.counts[:, None]
+        rows = np.repeat(np.arange(len(self.counts)), self.counts)
+        starts = np.cumsum(self.counts) - self.counts
+        columns = np.arange(len(rows)) - starts[rows]
         return (
-            self.atoms[kept], self.values[kept].astype(dtype), self.counts,
+            self.atoms[rows, columns], self.values[rows, columns].astype(dtype), self.counts,
             self.certificate, self.status, self.n_iter,
         )  # fmt: skip
 

@@ -47,7 +47,7 @@ class CoordinateDescent(Solver):
         gram = np.asarray(gram_matrix(problem, effort), float)
         Z = np.zeros((X.shape[0], k))
 
-        def work(rows: slice, _: Any) -> tuple[np.ndarray, ...]:
+        def work(rows: slice, correlations: Any) -> tuple[np.ndarray, ...]:
             part = X[rows]
             n = part.shape[0]
             out = np.zeros(n), np.zeros(n, np.int8), np.zeros(n, np.int64)
@@ -60,11 +60,14 @@ class CoordinateDescent(Solver):
                 problem.positive,
                 effort.tol,
                 self.max_iter,
+                correlations,
                 Z[rows],
                 *out,
             )
             return out
 
-        parts = over_blocks(X.shape[0], self.block_size, effort.n_threads, lambda: None, work)
+        parts = over_blocks(
+            X.shape[0], self.block_size, effort.n_threads, lambda: np.zeros(k), work
+        )
         certificate, status, n_iter = (np.concatenate(p) for p in zip(*parts, strict=True))
         return Solution(Z, status, n_iter, certificate, "relative_duality_gap")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from unfold.solvers.active_set_kernel import CONVERGED, MAX_ITER, kernel
 
 
@@ -35,6 +33,7 @@ def descend_coordinates(
     positive: bool,
     tol: float,
     max_iter: int,
+    c: Any,
     Z: Any,
     certificate: Any,
     status: Any,
@@ -42,7 +41,6 @@ def descend_coordinates(
 ) -> None:
     """Solve one sample a row of ``B`` to a relative duality gap of ``tol``."""
     k = B.shape[1]
-    c = np.zeros(k)
     for r in range(B.shape[0]):
         a, z = A[r % A.shape[0]], Z[r]
         for j in range(k):
