@@ -73,12 +73,11 @@ SUITES = _catalogue(
         problems=(
             "relu-5in2-p0.05/v1",
             "relu-20in5-p0.1/v1",
-            "relu-80in20-p0.05/v1",
             "planted-40in20-p0.05/v1",
         ),
         methods=LEADERBOARD_METHODS,
         seeds=(0, 1),
-        limits=Limits(seconds=30, bytes=4000 * MB),
+        limits=Limits(seconds=60, bytes=4000 * MB),
         about="The main board: trained toys and planted dictionaries, within minutes on a laptop.",
     ),
     Suite(
