@@ -82,7 +82,7 @@ def privileged(full: bool) -> Outcome:
                 holds=bool((np.diff([(c == 1).sum() for c in counts]) <= 0).all())
                 and 0 < (counts[1] == 1).sum() < m,
                 why="the number of monosemantic neurons never rises as density falls, and is "
-                "strictly between at .35",
+                "strictly between at .35; the published counts are of the best of 1000 models",
             ),
         ],
         figure,
@@ -158,8 +158,10 @@ def absolute_value(full: bool) -> Outcome:
                 "network computes in superposition",
                 published="monosemantic when dense, all highly polysemantic when sparse",
                 ours=f"features per neuron {', '.join(f'{mean:.2f}' for mean in means)} on average",
-                holds=bool((np.diff(means) > -0.15).all() and means[0] < 1.2 and means[-1] >= 3),
-                why="mean starts below 1.2, never falls by .15, ends at 3 or more",
+                holds=bool(means[0] < 1.2 and means[1] < 1.5 and means[3:].min() >= 3)
+                and min(counts[3].min(), counts[4].min()) >= 2,
+                why="mean below 1.2 at density 1 and 1.5 at .3; at .03 and .01 at least 3, and no "
+                "neuron with a single feature",
             ),
             check(
                 "more-features",
