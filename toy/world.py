@@ -73,8 +73,9 @@ class World:
 
     @property
     def represented(self) -> np.ndarray:
-        """Which rays (k,) are long enough to be worth the name."""
-        represented: np.ndarray = self.norms > (REPRESENTED if self.trained else 0)
+        """Which rays (k,) are long enough to be worth the name, and ever seen."""
+        long_enough = self.norms > (REPRESENTED if self.trained else 0)
+        represented: np.ndarray = long_enough & (self.density > 0)
         return represented
 
     @property

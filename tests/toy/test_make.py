@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import toy
+from toy.make import resolve
 
 REQUIRED = [
     "relu-5in2-p0.05/v1",
@@ -30,6 +31,22 @@ QUICK_TOY = {
 
 def test_promised_ids_exist():
     assert set(REQUIRED) <= set(toy.list_problems())
+
+
+@pytest.mark.parametrize("name", toy.list_problems())
+def test_every_problem_of_the_zoo_can_be_made(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNFOLD_CACHE", str(tmp_path))
+    spec = {"id": name, "n_train": 40, "n_test": 20}
+    if resolve(name)[1].source.kind == "trained":
+        spec["source"] = {"training": {"steps": 2, "restarts": 1, "batch": 16}}
+    problem = toy.make_problem(spec)
+    truth, k = problem.truth, len(problem.truth.directions)
+    assert problem.spec["about"]
+    assert truth.codes_train.shape == (40, k) and truth.codes_test.shape == (20, k)
+    assert truth.density.shape == truth.norms.shape == truth.represented.shape == (k,)
+    assert (truth.density >= 0).all() and (truth.density <= 1 + 1e-12).all()
+    assert (truth.density[truth.represented] > 0).all()
+    assert np.isfinite(problem.observed.train).all()
 
 
 def test_observed_is_codes_times_scaled_directions():
