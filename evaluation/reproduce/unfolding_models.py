@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from evaluation.reproduce import style
-from evaluation.reproduce.experiment import Experiment, Outcome, check
+from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
 from evaluation.unfolding import Toy, UnfoldingStudy, study_unfolding
 from toy.models import AbsoluteValueModel, Model, TiedModel
@@ -55,50 +55,9 @@ def three_models(full: bool) -> Outcome:
         _, studies[name], _ = unfold_toy(
             model, p, method, importance, steps=steps, restarts=8 if full else 2
         )
-    reports = [study.report for study in studies.values()]
-    cleaned = [study.report_clean for study in studies.values()]
-    tied, tied_clean = reports[0], cleaned[0]
-    figure = _draw_models(studies)
     return Outcome(
-        [
-            check(
-                "fidelity",
-                "A model whose hidden layer is the unfolded features does what the original does",
-                published="enumerating features and unfolding activations are equivalent",
-                ours="; ".join(
-                    f"{name}: {report.fidelity:.1%} of the variance"
-                    for name, report in zip(studies, reports, strict=True)
-                ),
-                holds=tied.fidelity >= 0.98 and min(report.fidelity for report in reports) >= 0.9,
-                why="98% where activations are linear in features, 90% behind a hidden ReLU",
-            ),
-            check(
-                "interference",
-                "Unfolded, features no longer interfere",
-                published="the larger model has no superposition",
-                ours="leaked energy "
-                + "; ".join(
-                    f"{report.interference_folded:.2f} folded, "
-                    f"{report.interference_unfolded:.2f} unfolded"
-                    for report in reports
-                ),
-                holds=all(
-                    report.interference_unfolded < 0.05 * report.interference_folded
-                    for report in reports
-                ),
-                why="off-diagonal energy falls to less than a twentieth in each model",
-            ),
-            check(
-                "clean",
-                "Without the interference the ReLU model does its task better than the original",
-                published="superposition is a cost that the original pays for being small",
-                ours=f"squared error {tied.error_original:.4f} as trained, "
-                f"{tied.error_unfolded:.4f} unfolded, {tied_clean.error_unfolded:.4f} cleaned",
-                holds=tied_clean.error_unfolded < 0.8 * tied.error_original,
-                why="cleaning, which never sees ideal outputs, removes a fifth of the error",
-            ),
-        ],
-        figure,
+        _facts_of_models(studies),
+        _draw_models(studies),
         {
             name: {
                 "report": vars(study.report),
@@ -111,6 +70,50 @@ def three_models(full: bool) -> Outcome:
             for name, study in studies.items()
         },
     )
+
+
+def _facts_of_models(studies: Mapping[str, UnfoldingStudy]) -> list[Fact]:
+    reports = [study.report for study in studies.values()]
+    cleaned = [study.report_clean for study in studies.values()]
+    tied, tied_clean = reports[0], cleaned[0]
+    return [
+        check(
+            "fidelity",
+            "A model whose hidden layer is the unfolded features does what the original does",
+            published="enumerating features and unfolding activations are equivalent",
+            ours="; ".join(
+                f"{name}: {report.fidelity:.1%} of the variance"
+                for name, report in zip(studies, reports, strict=True)
+            ),
+            holds=tied.fidelity >= 0.98 and min(report.fidelity for report in reports) >= 0.9,
+            why="98% where activations are linear in features, 90% behind a hidden ReLU",
+        ),
+        check(
+            "interference",
+            "Unfolded, features no longer interfere",
+            published="the larger model has no superposition",
+            ours="leaked energy "
+            + "; ".join(
+                f"{report.interference_folded:.2f} folded, "
+                f"{report.interference_unfolded:.2f} unfolded"
+                for report in reports
+            ),
+            holds=all(
+                report.interference_unfolded < 0.05 * report.interference_folded
+                for report in reports
+            ),
+            why="off-diagonal energy falls to less than a twentieth in each model",
+        ),
+        check(
+            "clean",
+            "Without the interference the ReLU model does its task better than the original",
+            published="superposition is a cost that the original pays for being small",
+            ours=f"squared error {tied.error_original:.4f} as trained, "
+            f"{tied.error_unfolded:.4f} unfolded, {tied_clean.error_unfolded:.4f} cleaned",
+            holds=tied_clean.error_unfolded < 0.8 * tied.error_original,
+            why="cleaning, which never sees ideal outputs, removes a fifth of the error",
+        ),
+    ]
 
 
 def _draw_models(studies: Mapping[str, UnfoldingStudy]) -> Figure:
@@ -152,7 +155,6 @@ def circuits(full: bool) -> Outcome:
     blind = asymmetric_motifs(per_unit_of_output(atoms, owner[found], toy), toy.W_out, owner[found])
     pairs = {(int(owner[motif.source]), motif.victim) for motif in known}
     read = {(int(owner[found][motif.source]), motif.victim) for motif in blind}
-    agreed = len(pairs & read)
     strongest = known[0] if known else None
     return Outcome(
         [
@@ -175,30 +177,39 @@ def circuits(full: bool) -> Outcome:
                 holds=study.n_right >= 0.8 * study.n_rays > 0.8 * toy.W_in.shape[1],
                 why="more rays than neurons, at least 80% found and driving the right output",
             ),
-            check(
-                "asymmetric",
-                "Asymmetric superposition: one feature interferes, the other does not, and a "
-                "second neuron turns the interference negative",
-                published="in-weights [2, -1/2], out-weights [1/2, 2], and an inhibiting neuron",
-                ours="none"
-                if strongest is None
-                else f"{len(known)} pairs; the strongest interferes {strongest.forward:+.2f} "
-                f"forward, {strongest.reverse:+.2f} back, {strongest.net:+.2f} in all",
-                holds=strongest is not None and strongest.net < 0.1 * strongest.forward,
-                why="at least one pair, of which inhibition deletes nine tenths or more",
-            ),
-            check(
-                "asymmetric-blind",
-                "The motif can be read from unfolded features, without knowing the inputs",
-                published="(a consequence)",
-                ours=f"{agreed} of {len(pairs)} pairs read blindly, {len(read - pairs)} others",
-                holds=agreed >= 0.6 * max(len(pairs), len(read)) > 0,
-                why="at least 60% of the pairs known, and of those read",
-            ),
+            *_facts_of_motifs(pairs, read, strongest),
         ],
         _draw_circuits(toy, study, owner, strongest),
         {"known": sorted(pairs), "read": sorted(read)},
     )
+
+
+def _facts_of_motifs(
+    pairs: set[tuple[int, int]], read: set[tuple[int, int]], strongest: AsymmetricMotif | None
+) -> list[Fact]:
+    agreed = len(pairs & read)
+    return [
+        check(
+            "asymmetric",
+            "Asymmetric superposition: one feature interferes, the other does not, and a "
+            "second neuron turns the interference negative",
+            published="in-weights [2, -1/2], out-weights [1/2, 2], and an inhibiting neuron",
+            ours="none"
+            if strongest is None
+            else f"{len(pairs)} pairs; the strongest interferes {strongest.forward:+.2f} "
+            f"forward, {strongest.reverse:+.2f} back, {strongest.net:+.2f} in all",
+            holds=strongest is not None and strongest.net < 0.1 * strongest.forward,
+            why="at least one pair, of which inhibition deletes nine tenths or more",
+        ),
+        check(
+            "asymmetric-blind",
+            "The motif can be read from unfolded features, without knowing the inputs",
+            published="(a consequence)",
+            ours=f"{agreed} of {len(pairs)} pairs read blindly, {len(read - pairs)} others",
+            holds=agreed >= 0.6 * max(len(pairs), len(read)) > 0,
+            why="at least 60% of the pairs known, and of those read",
+        ),
+    ]
 
 
 def per_unit_of_output(rays: np.ndarray, owner: np.ndarray, toy: Toy) -> np.ndarray:

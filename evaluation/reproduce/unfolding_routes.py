@@ -7,6 +7,7 @@ from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features, grow
 from evaluation.unfolding import match_rays
+from toy.features import Features
 from toy.geometry import feature_dimensionality
 from toy.models import TiedModel
 from toy.randomness import stream
@@ -21,37 +22,7 @@ def routes(full: bool) -> Outcome:
     world = features(N_FEATURES, {"p": DENSITY})
     importance = DECAY ** np.arange(N_FEATURES)
     samples = world.sample(20_000, stream(0, "routes")).toarray()
-    rows = []
-    for price in PRICES:
-        grown = grow(
-            TiedModel(N_FEATURES, DIMENSION),
-            [world],
-            importance,
-            restarts=4 if full else 1,
-            steps=10_000 if full else 1500,
-            batch=1024 if full else 512,
-            lr=1e-2,
-            schedule="cosine",
-            l1=price,
-        )
-        W, b = grown.W[0], grown.b[0]
-        hidden = samples @ W
-        error = np.maximum(hidden @ W.T + b, 0) - samples
-        kept = np.linalg.norm(W, axis=1) >= 0.5
-        estimate = get_method("recover")(random_state=0).fit(hidden)
-        rows.append(
-            {
-                "price": price,
-                "loss": float(np.mean(error**2 @ importance)),
-                "represented": int(kept.sum()),
-                "dimensions per feature": float(feature_dimensionality(W)[kept].mean())
-                if kept.any()
-                else float("nan"),
-                "neurons": _listed(W[kept], np.vstack([np.eye(DIMENSION), -np.eye(DIMENSION)])),
-                "post hoc": _listed(W[kept], np.asarray(estimate.components_, float)),
-                "atoms": int(estimate.n_components_),
-            }
-        )
+    rows = [_at_price(price, world, importance, samples, full) for price in PRICES]
     free, dear = rows[0], rows[-1]
     return Outcome(
         [
@@ -83,6 +54,39 @@ def routes(full: bool) -> Outcome:
         _draw(rows),
         {"rows": rows},
     )
+
+
+def _at_price(
+    price: float, world: Features, importance: np.ndarray, samples: np.ndarray, full: bool
+) -> dict[str, float]:
+    """Train at one price, and count the features that each way of listing them finds."""
+    grown = grow(
+        TiedModel(N_FEATURES, DIMENSION),
+        [world],
+        importance,
+        restarts=4 if full else 1,
+        steps=10_000 if full else 1500,
+        batch=1024 if full else 512,
+        lr=1e-2,
+        schedule="cosine",
+        l1=price,
+    )
+    W, b = grown.W[0], grown.b[0]
+    hidden = samples @ W
+    error = np.maximum(hidden @ W.T + b, 0) - samples
+    kept = np.linalg.norm(W, axis=1) >= 0.5
+    estimate = get_method("recover")(random_state=0).fit(hidden)
+    return {
+        "price": price,
+        "loss": float(np.mean(error**2 @ importance)),
+        "represented": int(kept.sum()),
+        "dimensions per feature": float(feature_dimensionality(W)[kept].mean())
+        if kept.any()
+        else float("nan"),
+        "neurons": _listed(W[kept], np.vstack([np.eye(DIMENSION), -np.eye(DIMENSION)])),
+        "post hoc": _listed(W[kept], np.asarray(estimate.components_, float)),
+        "atoms": int(estimate.n_components_),
+    }
 
 
 def _listed(vectors: np.ndarray, atoms: np.ndarray) -> int:
