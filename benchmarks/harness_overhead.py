@@ -54,7 +54,7 @@ def seconds_to_load_and_rank(folder: Path) -> tuple[float, float]:
     with Store(folder / "many") as store:
         for i in range(N_STORED):
             place = {"problem": f"p{i // 1000}/v1", "seed": i // 100 % 10, "method": f"m{i % 100}"}
-            metrics = {name: (i % 97) / 97 for name in pattern.metrics}
+            metrics = dict.fromkeys(pattern.metrics, i % 97 / 97)
             content = dict(pattern) | place | {"key": content_key(i), "metrics": metrics}
             store.write(Record.model_validate(content))
     began = time.perf_counter()
