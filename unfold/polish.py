@@ -114,7 +114,7 @@ def anneal(
     start: float = 0.15,
     stop: float = 1e-5,
     shrink: float = 0.4,
-    max_iter: int = 25,
+    max_iter: int = 30,
 ) -> Polished:
     """Refine ``D`` on samples ``X ~ Z @ D``, non-negative and sparse, to the noise level.
 
@@ -157,11 +157,41 @@ def anneal(
                 fit = again
                 break
             fit = again
+    clean, polluted = unpolluted(D, fit)
+    if polluted and max_iter > steps:
+        return anneal(
+            X, clean, n_nonzero=n_nonzero, start=min(start, 0.05), stop=stop, shrink=shrink,
+            max_iter=max_iter - steps,
+        )  # fmt: skip
     usage = usage_of(fit)
     free = np.maximum(Y.shape[1] - fit.support[fit.met], 1)
     left = fit.residual[fit.met] ** 2 / free
     noise = scale * float(np.sqrt(left.mean())) if len(left) else scale
     return Polished(D, usage, tolerance, fit.share, noise, steps)
+
+
+def unpolluted(D: np.ndarray, fit: Fit) -> tuple[np.ndarray, int]:
+    """Return atoms less what others must always add back, and how many were cleaned.
+
+    A pursuit with atoms to spare fits exactly with ``d_i - c d_j`` in place of ``d_i``: then
+    atom j comes with every use of i, in a fixed ratio. That ratio restores ``d_i``.
+    """
+    codes = sparse.csc_array(fit.codes[fit.met])
+    used = (codes > 0).astype(np.float64)
+    together = np.asarray((used.T @ used).toarray())
+    alone = np.maximum(together.diagonal(), 1.0)
+    fresh, cleaned = D.copy(), 0
+    for i, j in np.argwhere(together > 0.6 * alone[:, None]):
+        if i == j or alone[i] < 5:
+            continue
+        mine = codes[:, [i]].toarray().ravel()
+        active = mine > 0
+        ratio = codes[:, [j]].toarray().ravel()[active] / mine[active]
+        middle = float(np.median(ratio))
+        if middle > 0 and (np.abs(ratio - middle) < 0.02 * middle).mean() > 0.5:
+            fresh[i] += middle * D[j]
+            cleaned += 1
+    return np.asarray(unit_rows(fresh)), cleaned
 
 
 def usage_of(fit: Fit) -> np.ndarray:

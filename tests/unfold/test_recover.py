@@ -118,7 +118,7 @@ def test_constant_columns_duplicates_and_low_rank_are_worked_around():
 
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_constant_data_are_refused(value):
-    with pytest.raises(ValueError, match="All (50 )?samples"):
+    with pytest.raises(ValueError, match=r"All (50 )?samples"):
         recover(np.full((50, 4), value))
 
 
