@@ -73,9 +73,9 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: _write(folder / name, text.encode()) for name, text in texts.items()}
     if figures:
-        from evaluation.report import plots
+        from evaluation.report.plots import draw
 
-        for name, content in plots.draw(ranked, figures).items():
+        for name, content in draw(ranked, figures).items():
             paths[name] = _write(folder / name, content)
     return paths
 
