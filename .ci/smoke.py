@@ -13,9 +13,7 @@ import unfold
 def main() -> None:
     problem = toy.make_problem("planted-40in20-p0.05/v1", seed=0, cache=False)
     method = unfold.get_method("pca")(random_state=0).fit(problem.observed.train)
-    scores = evaluation.score(
-        method.components_, method.transform(problem.observed.test), problem
-    )
+    scores = evaluation.score(method.components_, method.transform(problem.observed.test), problem)
     assert 0 <= scores["mmcs"] <= 1 and np.isfinite(scores["explained_variance"])
     with tempfile.TemporaryDirectory() as out:
         evaluation.run("smoke", methods=["pca", "random"], seeds=[0], out=Path(out))

@@ -33,9 +33,7 @@ def test_the_method_of_the_readme_conforms_and_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    report = subprocess.run(
-        [*cli, "report", str(out)], capture_output=True, text=True, check=False
-    )
+    report = subprocess.run([*cli, "report", str(out)], capture_output=True, text=True, check=False)
     assert report.returncode == 0, report.stdout + report.stderr
     assert "MyMethod" in (out / "leaderboard.csv").read_text()
     assert (out / "report.html").stat().st_size > 10_000
