@@ -14,8 +14,9 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
@@ -47,13 +48,24 @@ class BoundedLog:
 
 
 def main() -> None:
-    """Serve tasks from standard input until it closes."""
+    """Serve tasks from standard input until it closes, also because the run was killed."""
     sandbox.adopt_orphans()
-    sandbox.die_with_parent()
     sandbox.hide_memory()
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with replies
-    warm_up(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    try:
+        warm_up(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+        with contextlib.suppress(BrokenPipeError):  # the run was killed while a task ended
+            _serve(replies)
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        _clean_up()
+        os._exit(0)  # without flushing replies that nobody reads
+
+
+def _serve(replies: TextIO) -> None:
     replies.write(json.dumps({"ready": True}) + "\n")
     replies.flush()
     buffer = b""
@@ -63,7 +75,6 @@ def main() -> None:
             line, _, buffer = buffer.partition(b"\n")
             replies.write(json.dumps(supervise(json.loads(line))) + "\n")
             replies.flush()
-    _clean_up()
 
 
 def _clean_up() -> None:
