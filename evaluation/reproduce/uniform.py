@@ -180,21 +180,7 @@ def adversarial(full: bool) -> Outcome:
     per_dimension = 1 / dimensions_per_feature(grown.W)
     shared = float(np.corrcoef(ratio, per_dimension)[0, 1])
     dense = per_dimension >= 3.5
-    figure, axes = style.panels(1, 2, width=9, height=3.1)
-    left, right = axes[0]
-    left.plot(rarity, ratio, "o-", color=style.RED, ms=4, label="vulnerability")
-    left.plot(rarity, per_dimension / per_dimension[0], "o-", color=style.BLUE, ms=4,
-              label="features per dimension")  # fmt: skip
-    left.set(xscale="log", yscale="log", xlabel="1 / (1 - S)", title="Relative to dense features")
-    style.plain_log_ticks(left)
-    left.set_xticks([1, 2, 5, 10, 20, 50])
-    left.set_yticks([1, 2, 5, 10])
-    left.legend()
-    right.plot(per_dimension, ratio, "o", color=style.RED, ms=5)
-    right.set(xlabel="features per dimension 1 / D*", ylabel="vulnerability",
-              title=f"They go together (r = {shared:.3f})")  # fmt: skip
-    for ax in (left, right):
-        ax.grid(True)
+    figure = _draw_adversarial(rarity, ratio, per_dimension, shared)
     return Outcome(
         [
             check(
@@ -221,6 +207,27 @@ def adversarial(full: bool) -> Outcome:
         {"rarity": style.thin(rarity), "ratio": style.thin(ratio),
          "features_per_dimension": style.thin(per_dimension)},
     )  # fmt: skip
+
+
+def _draw_adversarial(
+    rarity: np.ndarray, ratio: np.ndarray, per_dimension: np.ndarray, shared: float
+) -> Figure:
+    figure, axes = style.panels(1, 2, width=9, height=3.1)
+    left, right = axes[0]
+    left.plot(rarity, ratio, "o-", color=style.RED, ms=4, label="vulnerability")
+    left.plot(rarity, per_dimension / per_dimension[0], "o-", color=style.BLUE, ms=4,
+              label="features per dimension")  # fmt: skip
+    left.set(xscale="log", yscale="log", xlabel="1 / (1 - S)", title="Relative to dense features")
+    style.plain_log_ticks(left)
+    left.set_xticks([1, 2, 5, 10, 20, 50])
+    left.set_yticks([1, 2, 5, 10])
+    left.legend()
+    right.plot(per_dimension, ratio, "o", color=style.RED, ms=5)
+    right.set(xlabel="features per dimension 1 / D*", ylabel="vulnerability",
+              title=f"They go together (r = {shared:.3f})")  # fmt: skip
+    for ax in (left, right):
+        ax.grid(True)
+    return figure
 
 
 EXPERIMENTS = (
