@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.metrics import auc, roc_curve
 
 from toy.problem import Problem
-from unfold.detection import Reading, read_features
+from unfold.unfolding.detection import Reading, read_features
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def detection_table(
     ----------
     problem : Problem
     readings : tuple of str
-        See `unfold.detection.read_features`.
+        See `unfold.unfolding.detection.read_features`.
     n : int
         Test samples used, at most.
     **options

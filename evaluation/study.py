@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from evaluation.activations_file import load_activations
 
 if TYPE_CHECKING:
-    from unfold.decomposition import Decomposition
     from unfold.phase import PhaseReport
+    from unfold.unfolding.decomposition import Decomposition
 
 
 def draw_phase_of_file(
@@ -98,8 +98,8 @@ def explain_file(
     """
     from safetensors.numpy import load_file
 
-    from unfold.decomposition import explain
-    from unfold.dictionary import KnownDirections
+    from unfold.unfolding.decomposition import explain
+    from unfold.unfolding.dictionary import KnownDirections
 
     dictionary = Path(dictionary)
     D = load_activations(dictionary, _key(dictionary, None, "dictionary"))

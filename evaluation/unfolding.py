@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from unfold.circuits import Circuit, read_circuit
-from unfold.unfolded import UnfoldedModel, Unfolding, compare_unfolded, unfold_model
+from unfold.unfolding.circuits import Circuit, read_circuit
+from unfold.unfolding.unfolded import UnfoldedModel, Unfolding, compare_unfolded, unfold_model
 
 #: Share of the longest ray from which a feature counts as represented.
 REPRESENTED = 0.3

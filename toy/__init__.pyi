@@ -2,6 +2,7 @@ from .geometry import capacity as capacity
 from .geometry import dimensions_per_feature as dimensions_per_feature
 from .geometry import feature_dimensionality as feature_dimensionality
 from .geometry import superposition as superposition
+from .instance import Instance as Instance
 from .make import Sampler as Sampler
 from .make import make_problem as make_problem
 from .make import make_sampler as make_sampler
@@ -9,7 +10,6 @@ from .polytopes import recognise as recognise
 from .problem import Observed as Observed
 from .problem import Problem as Problem
 from .problem import Truth as Truth
-from .train import Instance as Instance
 from .train import Trained as Trained
 from .train import train_many as train_many
 from .zoo import list_problems as list_problems

@@ -8,37 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toy.features import Features
+from toy import train_tied, train_torch
 from toy.gradient import loss
+from toy.instance import Instance
 from toy.models import Model, Params
 from toy.randomness import stream
 from toy.spec import TrainingSpec
 
 #: Fresh samples on which restarts are compared; the same for all instances of one seed.
 EVALUATION_SAMPLES = 16_384
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """One model to train: its data, its weights in the loss, its seed.
-
-    Attributes
-    ----------
-    features : Features
-    importance : ndarray of shape (n,)
-    seed : int
-    restart : int
-        Tells apart the restarts of one seed.
-    """
-
-    features: Features
-    importance: np.ndarray
-    seed: int
-    restart: int = 0
-
-    def stream(self, purpose: str) -> np.random.Generator:
-        """Return this instance's random stream for a purpose."""
-        return stream(self.seed, purpose, str(self.restart))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +88,6 @@ def train_many(
     ValueError
         If there is no instance, or features or importance are not of the model's length.
     """
-    from toy import train_tied, train_torch
-
     _check(model, instances)
     where = pick_device(device)
     schedule = np.array([rate(training, step) for step in range(training.steps)])

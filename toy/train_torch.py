@@ -11,11 +11,11 @@ from toy.adversary import attack_directions, perturb
 from toy.features import GatedFeatures
 from toy.gates import IndependentGate
 from toy.gradient import loss_and_gradient
+from toy.instance import Instance
 from toy.magnitudes import UniformMagnitude
 from toy.models import Model, Params, TiedModel
 from toy.optimizer import AdamW
 from toy.spec import TrainingSpec
-from toy.train import Instance
 
 #: Samples drawn ahead in one call, per instance: spreads the cost of a call over many steps.
 DRAWN_AHEAD = 8_192

@@ -160,8 +160,9 @@ def _trained_weights(
     cache: bool,
 ) -> np.ndarray:
     """Return the input weights (n, d) of the best of the restarts."""
+    from toy.instance import Instance
     from toy.models import input_weights
-    from toy.train import Instance, pick_device, train_many
+    from toy.train import pick_device, train_many
 
     described = spec.model_dump(mode="json", include={"features", "source"})
     described |= {"seed": seed, "device": pick_device(device).type}

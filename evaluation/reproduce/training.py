@@ -9,9 +9,10 @@ import numpy as np
 from toy.build import build_features
 from toy.feature_spec import FeaturesSpec
 from toy.features import Features
+from toy.instance import Instance
 from toy.models import Model
 from toy.spec import TrainingSpec
-from toy.train import Instance, train_many
+from toy.train import train_many
 
 
 @dataclass(frozen=True, eq=False)

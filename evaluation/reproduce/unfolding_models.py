@@ -11,8 +11,8 @@ from evaluation.reproduce.training import features, grow
 from evaluation.unfolding import Toy, UnfoldingStudy, study_unfolding
 from toy.models import AbsoluteValueModel, Model, TiedModel
 from toy.randomness import stream
-from unfold.circuits import AsymmetricMotif, asymmetric_motifs
 from unfold.registry import get_method
+from unfold.unfolding.circuits import AsymmetricMotif, asymmetric_motifs
 
 SAMPLES, HELD_OUT = 20_000, 4000
 

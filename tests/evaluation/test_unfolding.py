@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import hadamard
 
 from evaluation.unfolding import Toy, match_rays, study_unfolding
-from unfold.dictionary import KnownDirections
+from unfold.unfolding.dictionary import KnownDirections
 
 
 class Given:

@@ -9,9 +9,10 @@ import toy
 from toy import train_tied
 from toy.build import build_features, build_model
 from toy.feature_spec import FeaturesSpec
+from toy.instance import Instance
 from toy.models import AbsoluteValueModel, TiedModel
 from toy.spec import TrainedSpec, TrainingSpec
-from toy.train import Instance, train_many
+from toy.train import train_many
 from toy.trainings import TRAININGS
 
 QUICK = TrainingSpec(steps=1500, batch=256, lr=0.01, schedule="cosine", weight_decay=0.0)

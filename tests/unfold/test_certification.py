@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
-from unfold.certification import certify
-from unfold.explanations import explain_samples, scale_of
+from unfold.unfolding.certification import certify
+from unfold.unfolding.explanations import explain_samples, scale_of
 
 
 def world(d=12, k=24, n=600, p=0.06, noise=0.0, seed=0, positive=True):

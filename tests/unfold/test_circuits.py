@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 
-from unfold.circuits import asymmetric_motifs, read_circuit
-from unfold.dictionary import KnownDirections
-from unfold.unfolded import unfold_model
+from unfold.unfolding.circuits import asymmetric_motifs, read_circuit
+from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.unfolded import unfold_model
 
 #: In and out weights of the published motif: neuron 0 serves both features unequally, 2 to 1/2,
 #: neuron 1 takes the interference of feature 0 with output 1 back and more.

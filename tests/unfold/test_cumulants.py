@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.gauss_newton import (
+from unfold.directions.gauss_newton import (
     _gradients,
     _normal_matrix,
     contributions,
     fit_cumulants,
     shared_coefficients,
 )
+from unfold.directions.moments import cumulants
 from unfold.methods.cumulants import JointCumulants
-from unfold.moments import cumulants
 from unfold.testing import check_method
 
 

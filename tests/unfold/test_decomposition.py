@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.decomposition import explain
-from unfold.dictionary import KnownDirections
+from unfold.unfolding.decomposition import explain
+from unfold.unfolding.dictionary import KnownDirections
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.detection import read_features
-from unfold.dictionary import KnownDirections
+from unfold.unfolding.detection import read_features
+from unfold.unfolding.dictionary import KnownDirections
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from unfold.directions.rays import frequent, parallel_groups, repeated_point
 from unfold.methods.hierarchy import Events, FansMeet
 from unfold.methods.rays import Rays
 from unfold.methods.tail import TailPower
-from unfold.rays import frequent, parallel_groups, repeated_point
 from unfold.testing import check_method
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+from unfold.directions.polish import anneal, normalised, pursue, refine_noisy
 from unfold.methods.recover import Recover, recover
-from unfold.polish import anneal, normalised, pursue, refine_noisy
 
 
 def planted(d, k, p, n, seed=0, sigma=0.0):

@@ -6,9 +6,9 @@ import torch
 from scipy.linalg import hadamard
 from torch import nn
 
-from unfold.dictionary import KnownDirections
-from unfold.splicing import splice
-from unfold.unfolded import compare_unfolded, leakage, read_effects, unfold_model
+from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.splicing import splice
+from unfold.unfolding.unfolded import compare_unfolded, leakage, read_effects, unfold_model
 
 
 class Tied:

@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.codes import sharp_codes
-from unfold.fans import find_events, measure_events, meet
+from unfold.directions.codes import sharp_codes
+from unfold.directions.fans import find_events, measure_events, meet
+from unfold.directions.rays import repeated_point
 from unfold.methods.base import MethodCard, Recovery
-from unfold.rays import repeated_point
 from unfold.solution import Status
 
 

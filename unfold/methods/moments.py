@@ -4,11 +4,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from unfold.codes import sharp_codes
-from unfold.count import replicated
-from unfold.methods.base import MethodCard, Recovery
-from unfold.moments import cumulants
-from unfold.subspace_power import (
+from unfold.directions.codes import sharp_codes
+from unfold.directions.count import replicated
+from unfold.directions.moments import cumulants
+from unfold.directions.subspace_power import (
     distinct,
     flattening_rank,
     fourth_order_span,
@@ -16,6 +15,7 @@ from unfold.subspace_power import (
     rank_one_points,
     stacked_span,
 )
+from unfold.methods.base import MethodCard, Recovery
 
 
 class SubspacePower(Recovery):

@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.codes import sharp_codes
+from unfold.directions.codes import sharp_codes
+from unfold.directions.rays import density_peaks, frequent, ray_directions, repeated_point
 from unfold.methods.base import MethodCard, Recovery
-from unfold.rays import density_peaks, frequent, ray_directions, repeated_point
 from unfold.solution import Status
 
 

@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.codes import sharp_codes
+from unfold.directions.codes import sharp_codes
+from unfold.directions.roads import choose_road, settle
+from unfold.directions.scene import Candidate, Scene
 from unfold.methods.base import MethodCard, Recovery
-from unfold.roads import Candidate, Scene, choose_road, settle
 from unfold.solution import Status
 
 

@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.codes import sharp_codes
-from unfold.high_dimension import reseeded
+from unfold.directions.codes import sharp_codes
+from unfold.directions.high_dimension import reseeded
 from unfold.methods.base import MethodCard, Recovery
 from unfold.solution import Status
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from unfold.moments import chunks
-from unfold.subspace_power import unit
+from unfold.directions.moments import chunks
+from unfold.directions.subspace_power import unit
 
 
 def tail_power(

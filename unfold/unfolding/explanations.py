@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from scipy.sparse import csr_array
 
-from unfold.chance import log_chance
 from unfold.encode import sparse_encode
+from unfold.unfolding.chance import log_chance
 
 #: An explanation counts if a random direction would pass for explained at most this often.
 CHANCE: Final = 0.01

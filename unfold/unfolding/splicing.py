@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unfold.arrays import like, to_numpy
-from unfold.unfolded import FittedMethod
+from unfold.unfolding.unfolded import FittedMethod
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unfold.arrays import check_activations, to_numpy, unit_rows
-from unfold.explanations import explain_samples
+from unfold.unfolding.explanations import explain_samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

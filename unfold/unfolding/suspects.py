@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import binom
 
-from unfold.explanations import explain_samples, propose
+from unfold.unfolding.explanations import explain_samples, propose
 
 SuspectKind = Literal["dead", "duplicate", "antipodal", "mixture", "absorbed", "split"]
 

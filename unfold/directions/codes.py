@@ -30,7 +30,7 @@ def sharp_codes(
     -------
     array or tensor of shape (n, k)
     """
-    from unfold.polish import pursue
+    from unfold.directions.polish import pursue
 
     if is_tensor(X):
         found = sharp_codes(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from unfold.arrays import unit_rows
-from unfold.polish import pursue
-from unfold.rays import density_peaks
+from unfold.directions.polish import pursue
+from unfold.directions.rays import density_peaks
 
 
 @dataclass(frozen=True, eq=False)

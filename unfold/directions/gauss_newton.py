@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from unfold.moments import Cumulants, pair_coordinates, pair_matrices
-from unfold.subspace_power import distinct, oriented, unit
+from unfold.directions.moments import Cumulants, pair_coordinates, pair_matrices
+from unfold.directions.subspace_power import distinct, oriented, unit
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ climbs to one of them from every start (Kileel and Pereira 2019).
 import torch
 from torch import Tensor
 
-from unfold.moments import Cumulants, pair_coordinates, pair_matrices
+from unfold.directions.moments import Cumulants, pair_coordinates, pair_matrices
 
 
 def flattening_rank(d: int) -> int:

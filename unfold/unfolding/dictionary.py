@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from unfold.arrays import check_activations, like, to_numpy, unit_rows
-from unfold.explanations import explain_samples, scale_of
+from unfold.unfolding.explanations import explain_samples, scale_of
 
 
 class KnownDirections:

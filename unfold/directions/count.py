@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from unfold.moments import Cumulants
-from unfold.subspace_power import distinct, fourth_order_span, rank_one_points
+from unfold.directions.moments import Cumulants
+from unfold.directions.subspace_power import distinct, fourth_order_span, rank_one_points
 
 
 def agreeing(A: Tensor, B: Tensor, least: float = 0.9) -> Tensor:

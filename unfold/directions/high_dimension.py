@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from unfold.fans import find_events, measure_events, meet
-from unfold.moments import whitening
-from unfold.polish import Polished, anneal, normalised, pursue
-from unfold.roads import Candidate, Scene, joined, judged, needed
-from unfold.tails import spread_out, tail_power
+from unfold.directions.fans import find_events, measure_events, meet
+from unfold.directions.moments import whitening
+from unfold.directions.polish import Polished, anneal, normalised, pursue
+from unfold.directions.scene import Candidate, Scene, joined, judged, needed
+from unfold.directions.tails import spread_out, tail_power
 
 #: Samples that tails and residuals are taken from.
 TAIL = 40_000

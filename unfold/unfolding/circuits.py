@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from unfold.arrays import to_numpy
-from unfold.unfolded import UnfoldedModel, read_effects
+from unfold.unfolding.unfolded import UnfoldedModel, read_effects
 
 #: Effects by one neuron below this share of a feature's main effect do not make a motif.
 _NOTABLE: Final = 0.1

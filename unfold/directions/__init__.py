@@ -1,0 +1,1 @@
+"""Mathematics of finding directions: moments, rays, tails, fans, and the roads between them."""

@@ -1,0 +1,135 @@
+"""The roads that `unfold.recover` may take, and the evidence that decides between them."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from unfold.directions.count import replicated
+from unfold.directions.dense import fit_dense, misfit
+from unfold.directions.gauss_newton import contributions, fit_cumulants, residual_points
+from unfold.directions.high_dimension import by_events, by_tails
+from unfold.directions.moments import Cumulants, cumulants
+from unfold.directions.rays import frequent, ray_directions
+from unfold.directions.scene import REFINED, Candidate, Scene, joined, polished
+from unfold.directions.subspace_power import (
+    distinct,
+    flattening_rank,
+    oriented,
+    rank_one_points,
+    stacked_span,
+)
+
+
+def choose_road(scene: Scene) -> Candidate:
+    """Return the first candidate, from the cheapest road on, that the held-out samples confirm."""
+    rays, counts = frequent(*ray_directions(scene.X, scene.rng))
+    if len(rays) and complete_rays(scene, rays, counts):
+        return by_rays(scene, rays, counts)
+    d = scene.X.shape[1]
+    if d <= 40:
+        return by_moments(scene, rays)
+    events = by_events(scene)
+    return by_tails(scene, rays) if events is None else events
+
+
+def complete_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> bool:
+    """Tell whether rays are frequent enough that none can be missing, and explain the data."""
+    if scene.n is not None and len(rays) < scene.n:
+        return False
+    if np.quantile(counts, 0.1) < 10:
+        return False
+    return silence_explained(scene, counts) and scene.evidence(rays, 1e-3) > 0.05
+
+
+def silence_explained(scene: Scene, counts: np.ndarray) -> bool:
+    """Tell whether silent samples are as many as independent features of these rays leave.
+
+    A feature alone occurs p / (1 - p) times as often as none, and none with the product of all
+    (1 - p): features without a ray would leave fewer silent samples than that.
+    """
+    silent = int((scene.X == 0).all(axis=1).sum())
+    if silent < 50:
+        return True
+    expected = len(scene.X) * np.exp(-np.log1p(counts / silent).sum())
+    return bool(silent > 0.6 * expected)
+
+
+def by_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> Candidate:
+    """Return the candidate of exact rays."""
+    rays, counts = rays[: scene.n], counts[: scene.n]
+    shares = {"exact_fraction": scene.evidence(rays, 1e-3), "tolerance": 1e-3}
+    return Candidate("rays", rays, counts / (counts + 2.0), shares)
+
+
+def by_moments(scene: Scene, rays: np.ndarray) -> Candidate:
+    """Return the better of polished rank-one points and the joint cumulant fit."""
+    generator = scene.generator()
+    moments = cumulants(torch.as_tensor(np.ascontiguousarray(scene.X)))
+    points = first_points(scene, moments, generator)
+    start = moments.white.directions(points).numpy()
+    candidate = polished(scene, joined(rays, start), "subspace power + polish")
+    if candidate.sure:
+        return completed(scene, candidate, moments, generator)
+    size = scene.n if scene.n is not None else None
+    fit = fit_dense(moments, size, generator, start=points)
+    dense = moments.white.directions(fit.atoms).numpy()
+    value = contributions(moments, fit).numpy()
+    price = 10.0 * (dense.shape[1] + 3)
+    measured = {"misfit": misfit(fit), "exact_fraction": scene.evidence(dense, 0.15)}
+    by_fit = Candidate(
+        "joint cumulants", dense, value / (value + price), measured, n_iter=fit.n_iter,
+        sure=misfit(fit) < 1.3,
+    )  # fmt: skip
+    again = polished(scene, dense, "joint cumulants + polish")
+    if again.sure:
+        return again
+    return candidate if candidate.evidence["exact_fraction"] > 0.2 else by_fit
+
+
+def first_points(scene: Scene, moments: Cumulants, generator: torch.Generator) -> torch.Tensor:
+    """Return whitened rank-one points: as many as wanted, or as both halves agree on."""
+    d = moments.white.rank
+    if scene.n is None:
+        # generous: the polish drops what no sample needs, but cannot add what is missing
+        points = replicated(moments, generator, least=0.75)
+    else:
+        n = min(scene.n, flattening_rank(d))
+        span = stacked_span(moments, n)
+        found, values = rank_one_points(span, d, max(12 * n, 64), generator)
+        points = found[distinct(found, values)[: scene.n]]
+    return oriented(points, moments.tensors[3])
+
+
+def completed(
+    scene: Scene, candidate: Candidate, moments: Cumulants, generator: torch.Generator
+) -> Candidate:
+    """Return the candidate with directions that the cumulants still ask for, if samples do too.
+
+    What the known directions leave of the cumulants points to missing ones; both signs are put
+    to the polish, which keeps what it needs.
+    """
+    for _ in range(3):
+        known = len(candidate.dictionary)
+        room = 4 if scene.n is None else scene.n - known
+        if room < 1:
+            break
+        A = torch.as_tensor(candidate.dictionary) @ moments.white.forward
+        fit = fit_cumulants(moments, A, phases=((10.0, 6),))
+        fresh = residual_points(moments, fit, min(room, 8), generator)
+        extra = moments.white.directions(fresh).numpy()
+        start = joined(candidate.dictionary, np.concatenate([extra, -extra]), 0.98)
+        trial = polished(scene, start, candidate.road.removesuffix(REFINED))
+        better = trial.evidence["exact_fraction"] > candidate.evidence["exact_fraction"]
+        if len(trial.dictionary) <= known or not (trial.sure and better):
+            break
+        candidate = trial
+    return candidate
+
+
+def settle(scene: Scene, candidate: Candidate) -> Candidate:
+    """Order directions by confidence, and return no more than wanted."""
+    order = np.argsort(-candidate.confidence, kind="stable")[: scene.n]
+    return replace(
+        candidate, dictionary=candidate.dictionary[order], confidence=candidate.confidence[order]
+    )

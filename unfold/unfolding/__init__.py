@@ -1,0 +1,1 @@
+"""What known directions buy: decomposed samples, larger models, circuits, certificates."""
