@@ -82,11 +82,6 @@ SUITES = _catalogue(
         limits=Limits(seconds=120, bytes=4000 * MB),
         about="The main board: trained toys and a planted dictionary, within minutes on a laptop.",
     ),
-        methods=LEADERBOARD_METHODS,
-        seeds=(0, 1),
-        limits=Limits(seconds=60, bytes=4000 * MB),
-        about="The main board: trained toys and planted dictionaries, within minutes on a laptop.",
-    ),
     Suite(
         "toy-v1",
         problems=("relu-*",),

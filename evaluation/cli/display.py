@@ -168,7 +168,12 @@ def show_table(title: str, rows: Sequence[Mapping[Any, Any]]) -> None:
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in rows[0] if rows else ():
         numeric = all(isinstance(row[column], int | float) for row in rows)
-        table.add_column(str(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            str(column),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column == "method",
+        )
     for row in rows:
         table.add_row(*(Text(_show(value)) for value in row.values()))
     console.print(table)
