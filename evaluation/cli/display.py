@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,8 +23,8 @@ errors = Console(stderr=True, highlight=False)
 _STYLES = {"ok": "green", "skipped": "yellow"}
 #: Columns of the board that fit on a terminal, and what they are called there.
 _COLUMNS = {
-    "rank": "rank", "method": "method", "skill": "skill", "interval": "95 %",
-    "f1@0.9": "f1@.9", "worst_cosine": "worst cos", "n_features_error": "count err",
+    "rank": "#", "method": "method", "skill": "skill", "interval": "95 %",
+    "f1@0.9": "f1@.9", "worst_cosine": "worst", "n_features_error": "count",
     "completeness": "done", "median_seconds": "s",
 }  # fmt: skip
 
@@ -133,16 +134,16 @@ def show_leaderboard(out: Path) -> None:
             {title: _board_cell(row, column) for column, title in _COLUMNS.items()}
             for row in part.to_dict("records")
         ]
-        show_table(f"leaderboard, {track}", rows)
+        show_table(f"leaderboard, {track}", rows, dense=True)
 
 
 def _board_cell(row: Mapping[Any, Any], column: str) -> str:
     if column == "interval":
         low, high = row.get("skill_low"), row.get("skill_high")
-        return "" if not isinstance(low, float) or low != low else f"{low:.2f} to {high:.2f}"
+        return "" if not isinstance(low, float) or low != low else f"{low:.2f}–{high:.2f}"
     value = row.get(column)
     if isinstance(value, float):
-        return "" if value != value else f"{value:.3g}"
+        return "" if value != value else f"{value:.2f}"
     return "" if str(value) in ("None", "<NA>") else str(value)
 
 
@@ -163,16 +164,18 @@ def show_status(status: "RunStatus") -> None:
     show_notes(status.notes)
 
 
-def show_table(title: str, rows: Sequence[Mapping[Any, Any]]) -> None:
-    """Show rows of the same keys as a table."""
+def show_table(title: str, rows: Sequence[Mapping[Any, Any]], dense: bool = False) -> None:
+    """Show rows of the same keys as a table; a dense one has no rules between its columns."""
     table = Table(title=title, title_justify="left", header_style="bold")
+    if dense:
+        table.box, table.padding = box.SIMPLE_HEAD, 0
     for column in rows[0] if rows else ():
         numeric = all(isinstance(row[column], int | float) for row in rows)
         table.add_column(
             str(column),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=column == "method",
+            no_wrap=dense,
         )
     for row in rows:
         table.add_row(*(Text(_show(value)) for value in row.values()))
