@@ -165,17 +165,20 @@ def show_status(status: "RunStatus") -> None:
 
 
 def show_table(title: str, rows: Sequence[Mapping[Any, Any]], dense: bool = False) -> None:
-    """Show rows of the same keys as a table; a dense one has no rules between its columns."""
+    """Show rows of the same keys as a table; a dense one has no rules between its columns.
+
+    The first column, the name, is never broken: it is there to be copied.
+    """
     table = Table(title=title, title_justify="left", header_style="bold")
     if dense:
         table.box, table.padding = box.SIMPLE_HEAD, 0
-    for column in rows[0] if rows else ():
+    for place, column in enumerate(rows[0] if rows else ()):
         numeric = all(isinstance(row[column], int | float) for row in rows)
         table.add_column(
             str(column),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=dense,
+            no_wrap=dense or place == 0,
         )
     for row in rows:
         table.add_row(*(Text(_show(value)) for value in row.values()))

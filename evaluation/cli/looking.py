@@ -17,29 +17,29 @@ def list_(
     if kind and kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}")
     for one in KINDS if not kind else (kind,):
-        title, rows = _CATALOGUES[one]()
-        display.show_table(title, rows)
+        for title, rows in _CATALOGUES[one]().items():
+            display.show_table(title, rows)
 
 
-def _methods() -> tuple[str, list[dict[str, Any]]]:
+def _methods() -> dict[str, list[dict[str, Any]]]:
     from unfold import describe_methods
 
-    rows = []
+    families: dict[str, list[dict[str, Any]]] = {}
     for method in describe_methods():
         card = method.card
-        rows.append(
+        family = getattr(card, "family", "") or "of no stated family"
+        families.setdefault(f"methods: {family}", []).append(
             {
                 "method": method.name,
-                "family": getattr(card, "family", ""),
                 "what it does": method.reason or method.summary,
                 "cost": getattr(card, "cost", ""),
                 "fails": getattr(card, "fails", ""),
             }
         )
-    return "methods", rows
+    return dict(sorted(families.items()))
 
 
-def _problems() -> tuple[str, list[dict[str, Any]]]:
+def _problems() -> dict[str, list[dict[str, Any]]]:
     import toy
     from evaluation.problems import find_problems
 
@@ -47,20 +47,20 @@ def _problems() -> tuple[str, list[dict[str, Any]]]:
         {"problem": p.name, "about": str(p.spec.get("about", ""))}
         for p in find_problems(toy.list_problems())
     ]
-    return "problems", rows
+    return {"problems": rows}
 
 
-def _metrics() -> tuple[str, list[dict[str, Any]]]:
+def _metrics() -> dict[str, list[dict[str, Any]]]:
     from evaluation.metrics import METRICS
 
     rows = [
         {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
         for metric in METRICS.values()
     ]
-    return "metrics", rows
+    return {"metrics": rows}
 
 
-def _suites() -> tuple[str, list[dict[str, Any]]]:
+def _suites() -> dict[str, list[dict[str, Any]]]:
     from evaluation.suites import SUITES
 
     rows = [
@@ -73,7 +73,7 @@ def _suites() -> tuple[str, list[dict[str, Any]]]:
         }
         for suite in SUITES.values()
     ]
-    return "suites", rows
+    return {"suites": rows}
 
 
 _CATALOGUES = {
