@@ -9,7 +9,9 @@ from unfold.encode import sparse_encode
 from unfold.penalties import ElasticNet, LogSum
 from unfold.solution import Status
 from unfold.solvers.active_set import ActiveSet
+from unfold.solvers.base import SparseProblem
 from unfold.solvers.choice import NAMES
+from unfold.solvers.gram import wants_mixed
 from unfold.solvers.reweighted import Reweighted
 
 LASSO = ["active_set", "fista", "admm", "lca", "coordinate_descent", "reference"]
@@ -227,3 +229,51 @@ def test_a_batch_equals_batches_of_one(planted):
     together = sparse_encode(X, D, alpha=0.05).codes
     alone = np.vstack([sparse_encode(x[None], D, alpha=0.05, solver=ActiveSet()).codes for x in X])
     np.testing.assert_allclose(together, alone, atol=1e-10)
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Large enough to be searched in single precision; atoms of many norms, some near twins."""
+    rng = np.random.default_rng(5)
+    D = rng.normal(size=(300, 128))
+    D[1::7] = D[::7] + 1e-5 * rng.normal(size=D[::7].shape)
+    D *= rng.uniform(0.5, 2.0, (300, 1)) / np.linalg.norm(D, axis=1, keepdims=True)
+    Z = (rng.random((300, 300)) < 0.02) * rng.normal(size=(300, 300))
+    Z[0] = 0
+    return Z @ D, D
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-8, 1.0, 1e12])
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+def test_searching_in_single_precision_loses_none_of_the_double(large, scale, positive, l2):
+    X, D = large[0] * scale, large[1]
+    problem = SparseProblem(
+        "elastic_net" if l2 else "lasso", X, D, 0.05 * scale, positive=positive, l2=l2
+    )
+    assert wants_mixed(problem) == (scale > 1e-30)
+    mixed = ActiveSet().solve(problem)
+    gap = duality_gap(X / scale, D, mixed.codes / scale, 0.05, positive=positive, l2=l2)
+    assert mixed.converged
+    assert gap.max() <= 1e-6
+    np.testing.assert_allclose(mixed.certificate, gap, atol=1e-10)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_weights_per_sample_are_kept_where_samples_are_solved_again(large, positive):
+    X, D = large
+    alpha = np.random.default_rng(0).uniform(0.02, 0.2, (len(X), len(D)))
+    mixed = ActiveSet().solve(SparseProblem("lasso", X, D, alpha, positive=positive))
+    assert duality_gap(X, D, mixed.codes, alpha, positive=positive).max() <= 1e-6
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_pursuit_in_single_precision_sees_atoms_below_its_rounding(positive):
+    rng = np.random.default_rng(2)
+    D = rng.normal(size=(300, 128))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    X = D[:100] + 1e-6 * D[100:200]
+    found = sparse_encode(X, D, penalty="l0", n_nonzero=2, positive=positive)
+    assert found.certificate.max() < 1e-7
+    expected = np.eye(100, 300) + 1e-6 * np.eye(100, 300, k=100)
+    np.testing.assert_allclose(found.codes, expected, atol=1e-12)

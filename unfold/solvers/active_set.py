@@ -1,12 +1,14 @@
 """Active sets: the exact, finite way to solve sparse convex problems sample by sample."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from unfold.solution import CertificateKind, Solution
+from unfold.solution import CertificateKind, Solution, Status
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import GRAM_BYTES, Compact, assemble, blas_controller, over_blocks
+from unfold.solvers.blocks import Compact, assemble, mended, over_blocks
+from unfold.solvers.gram import Products, rank_tolerance, squared_norms, wants_gram, wants_mixed
 
 
 class ActiveSet(Solver):
@@ -15,7 +17,9 @@ class ActiveSet(Solver):
     Per sample, a Cholesky factor of the support's Gram matrix gains the worst violators of
     optimality and loses what changes sign, so that the work is that of the few active atoms. The
     default on a CPU. The matrix ``D @ D.T`` is formed where it is small and many samples
-    repay it, else only products of the atoms in play are.
+    repay it, else only products of the atoms in play are. Large problems in double precision are
+    searched in single precision and then made exact: coefficients, residual and certificate are
+    computed anew from the data, and the few samples where that fails are searched again.
 
     Parameters
     ----------
@@ -37,64 +41,91 @@ class ActiveSet(Solver):
         self.block_size = block_size
 
     def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
-        from unfold.solvers.active_set_kernel import solve_gram, workspace
+        return self._search(problem, effort, wants_mixed(problem))
 
-        X, D = problem.X, problem.D
-        k, d = D.shape
-        alpha = np.atleast_2d(np.asarray(problem.alpha, D.dtype))
-        if alpha.shape[1] == 1:
-            alpha = np.repeat(alpha, k, axis=1)
-        alpha = np.array(alpha, order="C")  # writable: kernels compile anew for arrays that are not
-        gap = bool((alpha > 0).all())
-        weight = 1 / alpha if gap else (1 / np.linalg.norm(D, axis=1, keepdims=True)).T.copy()
+    def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
+        k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
-        if gap and not wants_gram(problem):
+        search = _Search(problem, effort, max_iter, mixed)
+        if search.gap and not wants_gram(problem):
             from unfold.solvers.screened import solve_screened
 
-            return solve_screened(problem, alpha, effort, max_iter, self.block_size)
-        gram = gram_matrix(problem, effort)
-        transposed = D.T
-
-        def work(rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
-            part = X[rows]
-            out = Compact(part.shape[0], min(k, d) + 1)
-            per_sample = alpha.shape[0] > 1
-            solve_gram(
-                part @ transposed, squared_norms(part), gram,
-                alpha[rows] if per_sample else alpha,
-                weight[rows] if per_sample and gap else weight,
-                problem.l2, problem.positive, gap, effort.tol, rank_tolerance(D.dtype),
-                max_iter, scratch, *out.outputs,
-            )  # fmt: skip
-            return out.pack(X.dtype)
-
+            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size)
+        search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            X.shape[0], self.block_size, effort.n_threads, lambda: workspace(k, d, D.dtype), work
+            problem.X.shape[0], self.block_size, effort.n_threads, search.scratch, search.block
         )
-        kind: CertificateKind = "relative_duality_gap" if gap else "kkt_residual"
+        if search.mixed:
+            sparse = replace(effort, sparse_output=True)
+            parts = mended(parts, lambda rows: self._search(search.some(rows), sparse, False))
+        kind: CertificateKind = "relative_duality_gap" if search.gap else "kkt_residual"
         return assemble(parts, k, kind, "csr" if effort.sparse_output else "dense")
 
 
-def wants_gram(problem: SparseProblem) -> bool:
-    """Tell whether ``D @ D.T`` fits in memory, and enough samples share its cost."""
-    k = problem.D.shape[0]
-    fits = k * k * problem.D.dtype.itemsize <= GRAM_BYTES
-    return problem.gram is not None or (fits and problem.X.shape[0] >= k // 16)
+class _Search:
+    """One problem, ready to be solved block by block."""
 
+    def __init__(self, problem: SparseProblem, effort: Effort, max_iter: int, mixed: bool) -> None:
+        k, d = problem.D.shape
+        given = np.atleast_2d(np.asarray(problem.alpha, problem.D.dtype))
+        self.uniform = given.shape[1] == 1
+        # writable and contiguous: kernels compile anew for arrays that are not
+        self.alpha = np.repeat(given, k // given.shape[1], axis=1)
+        self.gap = bool((given > 0).all())
+        self.problem, self.tol, self.max_iter = problem, effort.tol, max_iter
+        # with a ridge, more atoms than dimensions can be active
+        self.size = min(k, 8 * d if problem.l2 else d) + 1
+        self.mixed = mixed and self.gap
+        self.products = Products(problem, effort, self.mixed)
 
-def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:
-    """Return ``D @ D.T``: the caller's, or computed here."""
-    if problem.gram is not None:
-        return np.ascontiguousarray(problem.gram, problem.D.dtype)
-    with blas_controller().limit(limits=effort.n_threads, user_api="blas"):
-        return problem.D @ problem.D.T
+    def some(self, rows: np.ndarray) -> SparseProblem:
+        """Return the problem of some of the samples."""
+        alpha = self.alpha[rows] if self.alpha.shape[0] > 1 else self.problem.alpha
+        return replace(self.problem, X=self.problem.X[rows], alpha=alpha)
 
+    def scratch(self) -> Any:
+        from unfold.solvers.active_set_kernel import workspace
 
-def squared_norms(X: np.ndarray) -> np.ndarray:
-    """Return the squared norm of each row, in float64."""
-    return np.einsum("ij,ij->i", X, X, dtype=np.float64)
+        return workspace(len(self.problem.D), self.size - 1, self.products.dtype)
 
+    def weights(self, rows: slice, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the alphas of a block and what excesses over them are measured in."""
+        alpha = self.alpha[rows] if self.alpha.shape[0] > 1 else self.alpha
+        alpha = alpha.astype(dtype, copy=False)
+        if self.gap:
+            return alpha, 1 / alpha
+        norms = np.linalg.norm(self.problem.D, axis=1, keepdims=True)
+        return alpha, (1 / norms).T.astype(dtype)
 
-def rank_tolerance(dtype: Any) -> float:
-    """Return the squared sine below which an atom counts as dependent on the support."""
-    return 1e-11 if dtype == np.float64 else 3e-6
+    def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
+        """Solve the samples of one block."""
+        from unfold.solvers.active_set_kernel import solve_gram
+
+        part, products = self.problem.X[rows], self.products
+        out = Compact(len(part), self.size)
+        alpha, weight = self.weights(rows, products.dtype)
+        correlations = part.astype(products.dtype, copy=False) @ products.D.T
+        solve_gram(
+            correlations, squared_norms(part), products.gram, alpha, weight, self.problem.l2,
+            self.problem.positive, self.uniform and self.gap, self.gap,
+            max(self.tol, 1e-5) if self.mixed else self.tol, products.rank_tol, self.max_iter,
+            scratch, *out.outputs,
+        )  # fmt: skip
+        if self.mixed:
+            self.refine(part, rows, correlations, out)
+        return out.pack(self.problem.X.dtype)
+
+    def refine(self, part: np.ndarray, rows: slice, correlations: np.ndarray, out: Compact) -> None:
+        """Make codes that were found in single precision exact, and certify them."""
+        from unfold.solvers.mixed_kernel import refine, workspace
+
+        problem, most = self.problem, int(out.counts.max())
+        refine(
+            part, problem.D, correlations, self.weights(rows, np.float64)[0], problem.l2,
+            problem.positive, True, self.products.reach, self.products.largest,
+            rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
+            out.values, out.counts, out.certificate,
+        )  # fmt: skip
+        solved = out.certificate <= self.tol
+        out.status[solved] = int(Status.CONVERGED)
+        out.certificate[~solved] = np.inf

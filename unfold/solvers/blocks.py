@@ -75,6 +75,32 @@ def over_blocks(
             return list(pool.map(run, rows))
 
 
+def mended(
+    parts: list[tuple[np.ndarray, ...]], solve_exactly: Callable[[np.ndarray], Solution]
+) -> list[tuple[np.ndarray, ...]]:
+    """Return packed blocks with the samples of infinite certificate solved again.
+
+    ``solve_exactly`` takes their positions and returns their solution, codes in CSR.
+    """
+    whole = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    rows = np.flatnonzero(np.isinf(whole[3]))
+    if not len(rows):
+        return parts
+    better = solve_exactly(rows)
+    found = csr_array(better.codes)
+    counts = whole[2].copy()
+    added = np.diff(found.indptr)
+    old = np.repeat(np.arange(len(counts)), counts)
+    kept = ~np.isin(old, rows)
+    order = np.argsort(np.concatenate([old[kept], np.repeat(rows, added)]), kind="stable")
+    atoms = np.concatenate([whole[0][kept], found.indices.astype(np.int32)])[order]
+    values = np.concatenate([whole[1][kept], found.data.astype(whole[1].dtype)])[order]
+    reports = (better.certificate, better.status, better.n_iter)
+    for mine, theirs in zip(whole[2:], (added, *reports), strict=True):
+        mine[rows] = theirs
+    return [(atoms, values, *whole[2:])]
+
+
 def assemble(
     parts: Sequence[tuple[np.ndarray, ...]],
     n_atoms: int,

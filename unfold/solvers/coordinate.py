@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from unfold.solution import Solution
-from unfold.solvers.active_set import gram_matrix, squared_norms
 from unfold.solvers.base import Effort, Solver, SparseProblem
 from unfold.solvers.blocks import over_blocks
+from unfold.solvers.gram import gram_matrix, squared_norms
 
 
 class CoordinateDescent(Solver):

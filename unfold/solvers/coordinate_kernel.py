@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from unfold.solvers.active_set_kernel import CONVERGED, MAX_ITER, kernel
+from unfold.solvers.active_set_kernel import CONVERGED, MAX_ITER
+from unfold.solvers.cholesky_kernel import kernel
 
 
 @kernel

@@ -1,13 +1,20 @@
 """Greedy pursuits for the L0 problems."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from unfold.solution import Solution
-from unfold.solvers.active_set import gram_matrix, rank_tolerance, squared_norms, wants_gram
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, over_blocks
+from unfold.solvers.blocks import Compact, assemble, mended, over_blocks
+from unfold.solvers.gram import (
+    Products,
+    rank_tolerance,
+    squared_norms,
+    wants_gram,
+    wants_mixed,
+)
 
 
 class OMP(Solver):
@@ -37,32 +44,76 @@ class OMP(Solver):
         self.block_size = block_size
 
     def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
-        from unfold.solvers.active_set_kernel import workspace
-        from unfold.solvers.pursuit_kernel import pursue
+        counted = problem.kind == "l0_sparsity"  # an error bound is met or not by a hair
+        return self._search(problem, effort, counted and wants_mixed(problem))
 
+    def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
         if not wants_gram(problem):
             from unfold.solvers.greedy import BatchedOMP
 
             return BatchedOMP().solve(problem, effort)
-        X, D = problem.X, problem.D
-        k, d = D.shape
-        limit = min(k, d, problem.n_nonzero if problem.kind == "l0_sparsity" else k)
-        gram = gram_matrix(problem, effort)
-        scale = 1 / np.sqrt(np.diag(gram))
-        zero = np.zeros(k, D.dtype)
+        k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
-        transposed = D.T
-
-        def work(rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
-            part = X[rows]
-            out = Compact(part.shape[0], limit + 1)
-            pursue(
-                part @ transposed, squared_norms(part), gram, zero, scale, problem.positive, limit,
-                problem.error, rank_tolerance(D.dtype), max_iter, scratch, *out.outputs,
-            )  # fmt: skip
-            return out.pack(X.dtype)
-
+        search = _Search(problem, effort, max_iter, mixed)
+        search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            X.shape[0], self.block_size, effort.n_threads, lambda: workspace(k, d, D.dtype), work
+            problem.X.shape[0], self.block_size, effort.n_threads, search.scratch, search.block
         )
+        if mixed:
+            sparse = replace(effort, sparse_output=True)
+            parts = mended(
+                parts,
+                lambda rows: self._search(replace(problem, X=problem.X[rows]), sparse, False),
+            )
         return assemble(parts, k, "relative_residual", "csr" if effort.sparse_output else "dense")
+
+
+class _Search:
+    """One problem, ready to be pursued block by block."""
+
+    def __init__(self, problem: SparseProblem, effort: Effort, max_iter: int, mixed: bool) -> None:
+        k, d = problem.D.shape
+        counted = problem.kind == "l0_sparsity"
+        self.problem, self.max_iter = problem, max_iter
+        self.limit = min(k, d, problem.n_nonzero if counted else k)
+        self.products = Products(problem, effort, mixed)
+        scale = 1 / np.sqrt(squared_norms(problem.D))
+        self.uniform = bool(np.ptp(scale) <= 1e-6 * scale[0])
+        self.scale = np.full_like(scale, scale[0]) if self.uniform else scale
+
+    def scratch(self) -> Any:
+        from unfold.solvers.active_set_kernel import workspace
+
+        k, d = self.problem.D.shape
+        return workspace(k, d, self.products.dtype)
+
+    def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
+        """Pursue the samples of one block."""
+        from unfold.solvers.pursuit_kernel import pursue
+
+        part, products = self.problem.X[rows], self.products
+        out = Compact(len(part), self.limit + 1)
+        pursue(
+            part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
+            products.gram, np.zeros(len(products.D), products.dtype),
+            self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
+            self.problem.error, products.rank_tol, 2e-5 if products.mixed else products.rank_tol,
+            self.max_iter, scratch, *out.outputs,
+        )  # fmt: skip
+        if products.mixed:
+            self.refine(part, out)
+        return out.pack(self.problem.X.dtype)
+
+    def refine(self, part: np.ndarray, out: Compact) -> None:
+        """Fit supports that were found in single precision in the data's own."""
+        from unfold.solvers.mixed_kernel import refine, workspace
+
+        problem, most = self.problem, int(out.counts.max())
+        zero = np.zeros((1, problem.D.shape[0]))
+        refine(
+            part, problem.D, zero.astype(np.float32), zero, 0.0, problem.positive, False, 0.0, 0.0,
+            rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
+            out.values, out.counts, out.certificate,
+        )  # fmt: skip
+        # a residual that single precision takes for nothing may hold a small atom
+        out.certificate[(out.counts < self.limit) & (out.certificate > 1e-10)] = np.inf

@@ -13,20 +13,17 @@ from unfold.solvers.active_set_kernel import (
     CHUNK,
     CONVERGED,
     MAX_ITER,
-    NONE,
-    append,
-    backward,
     descend,
-    kernel,
     refresh,
     release,
     scan,
 )
+from unfold.solvers.cholesky_kernel import NONE, append, backward, inlined, kernel
 
 INFEASIBLE = 3
 
 
-@kernel
+@inlined
 def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> Any:
     """Return the atom of the largest weighted correlation outside the support, or -1."""
     for q in range(peaks.shape[0]):
@@ -39,7 +36,7 @@ def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any
     return NONE
 
 
-@kernel
+@inlined
 def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
     """Fit the support by least squares after its last atom was appended; return its size."""
     S, z, sign, e, dz, L, H, _, cc, where = work[:10]
@@ -61,9 +58,11 @@ def pursue(
     zero: Any,
     w: Any,
     positive: bool,
+    uniform: bool,
     n_nonzero: int,
     error: float,
     rank_tol: float,
+    quiet: float,
     max_iter: int,
     work: Any,
     atoms: Any,
@@ -73,14 +72,16 @@ def pursue(
     status: Any,
     n_iter: Any,
 ) -> None:
-    """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm of ``error``."""
+    """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm of ``error``.
+
+    A correlation below ``quiet`` times the sample's norm counts as rounding.
+    """
     S, z, sign, _, y, L = work[:6]
     H, where, c, peaks = work[6], work[9], work[11], work[12]
     for r in range(B.shape[0]):
         b = B[r]
         s, steps = NONE + 1, 0
         bound = error * error
-        floor = rank_tol * xx[r]
         left = xx[r]
         refresh(c, b, G, S, z, s, 0.0)
         status[r] = MAX_ITER
@@ -88,9 +89,9 @@ def pursue(
             if left <= max(bound, 1e-30 * xx[r]) or s >= n_nonzero:
                 status[r] = CONVERGED
                 break
-            worst = scan(c, zero, w, positive, peaks)
+            worst = scan(c, zero, w, positive, uniform, peaks)
             j = largest(c, w, positive, peaks, worst, where)
-            if j < 0 or worst <= 0.0 or worst * worst <= rank_tol * floor:
+            if j < 0 or worst <= 0.0 or worst * worst <= quiet * quiet * xx[r]:
                 status[r] = CONVERGED if bound == 0.0 else INFEASIBLE
                 break
             steps += 1

@@ -7,6 +7,7 @@ import numpy as np
 from unfold.solution import Solution, Status
 from unfold.solvers.base import Effort, SparseProblem
 from unfold.solvers.blocks import assemble, over_blocks
+from unfold.solvers.gram import rank_tolerance
 
 SHORTLIST = 64
 
@@ -47,6 +48,7 @@ def solve_screened(
 def _solve_block(
     problem: SparseProblem, X: np.ndarray, alpha: np.ndarray, tol: float, max_iter: int
 ) -> tuple[np.ndarray, ...]:
+    """Solve the samples of one block; return them packed, as `Compact.pack` does."""
     D, n = problem.D, X.shape[0]
     support = [np.zeros(0, np.int64)] * n
     values = [np.zeros(0)] * n
@@ -92,19 +94,19 @@ def solve_one(
     max_iter: int,
 ) -> tuple[np.ndarray, int, float]:
     """Solve one sample over a few atoms; return its codes, steps and certificate there."""
-    from unfold.solvers.active_set import rank_tolerance
     from unfold.solvers.active_set_kernel import solve_gram, workspace
     from unfold.solvers.blocks import Compact
 
     if len(atoms) == 0:
         return np.zeros(0), 0, 0.0
     chosen = problem.D[atoms]
-    out = Compact(1, min(chosen.shape) + 1)
+    most = len(atoms) if problem.l2 else min(chosen.shape)
+    out = Compact(1, most + 1)
     solve_gram(
         (chosen @ x)[None], np.array([np.dot(x, x)], np.float64), chosen @ chosen.T,
         np.ascontiguousarray(alpha[None]), np.ascontiguousarray(1 / alpha[None]), problem.l2,
-        problem.positive, True, tol, rank_tolerance(chosen.dtype), max_iter,
-        workspace(len(atoms), chosen.shape[1], chosen.dtype), *out.outputs,
+        problem.positive, False, True, tol, rank_tolerance(chosen.dtype), max_iter,
+        workspace(len(atoms), most, chosen.dtype), *out.outputs,
     )  # fmt: skip
     small, count = np.zeros(len(atoms)), int(out.counts[0])
     small[out.atoms[0, :count]] = out.values[0, :count]

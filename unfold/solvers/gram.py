@@ -1,0 +1,85 @@
+"""The Gram matrix of the atoms: when it pays, in which precision, and what rounding leaves."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from unfold.solvers.base import Effort, SparseProblem
+from unfold.solvers.blocks import GRAM_BYTES, blas_controller
+
+
+def wants_gram(problem: SparseProblem) -> bool:
+    """Tell whether ``D @ D.T`` fits in memory, and enough samples share its cost."""
+    k = problem.D.shape[0]
+    fits = k * k * problem.D.dtype.itemsize <= GRAM_BYTES
+    return problem.gram is not None or (fits and problem.X.shape[0] >= k // 16)
+
+
+def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:
+    """Return ``D @ D.T``: the caller's, or computed here."""
+    if problem.gram is not None:
+        return np.ascontiguousarray(problem.gram, problem.D.dtype)
+    with blas_controller().limit(limits=effort.n_threads, user_api="blas"):
+        return problem.D @ problem.D.T
+
+
+def squared_norms(X: np.ndarray) -> np.ndarray:
+    """Return the squared norm of each row, in float64."""
+    return np.einsum("ij,ij->i", X, X, dtype=np.float64)
+
+
+def rank_tolerance(dtype: Any) -> float:
+    """Return the squared sine below which an atom counts as dependent on the support."""
+    return 1e-11 if dtype == np.float64 else 3e-6
+
+
+def wants_mixed(problem: SparseProblem) -> bool:
+    """Tell whether single precision saves more in products than making it exact costs."""
+    if problem.D.dtype != np.float64 or problem.D.size < 2**15:
+        return False
+    safe = np.min(problem.alpha) > 1e-30  # neither it nor its inverse leaves single precision
+    given = (problem.X, problem.D)
+    return bool(safe) and all(max(A.max(initial=0), -A.min(initial=0)) < 1e15 for A in given)
+
+
+class Products:
+    """``D.T`` and ``D @ D.T`` of one problem, in the precision its kernels search in.
+
+    Parameters
+    ----------
+    problem : SparseProblem
+    effort : Effort
+    mixed : bool
+        Search in single precision: half the memory traffic, to be made exact afterwards.
+    """
+
+    def __init__(self, problem: SparseProblem, effort: Effort, mixed: bool) -> None:
+        self._problem, self._effort = problem, effort
+        self.mixed = mixed
+        self.dtype = np.dtype(np.float32) if mixed else problem.D.dtype
+        self.D = problem.D.astype(self.dtype, copy=False)
+        self.rank_tol = rank_tolerance(self.dtype)
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """``D @ D.T`` in that precision."""
+        if self._problem.gram is not None:
+            return np.ascontiguousarray(self._problem.gram, self.dtype)
+        with blas_controller().limit(limits=self._effort.n_threads, user_api="blas"):
+            return np.asarray(self.D @ self.D.T)
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest squared norm of an atom."""
+        return float(squared_norms(self._problem.D).max())
+
+    @property
+    def reach(self) -> float:
+        """Bound on the error of a correlation, for samples and codes of unit size.
+
+        Inner products of d terms err by at most d u ||u|| ||v|| (Higham 2002, section 3.1); twice
+        that covers the rounding of the data themselves.
+        """
+        d = self._problem.D.shape[1]
+        return 2.0 * (d + 2) * 2.0**-24 * max(self.largest, self.largest**0.5)
