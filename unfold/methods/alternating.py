@@ -49,6 +49,7 @@ class AlternatingDictionary(SparseCoder):
     step; the rest is our own.
     """
 
+    search_space: ClassVar = {"alpha": (0.003, 0.01, 0.03, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Sparse codes over an unknown overcomplete dictionary of unknown size.",

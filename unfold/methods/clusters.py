@@ -35,6 +35,7 @@ class SphericalKMeans(SparseCoder):
     Dhillon & Modha 2001, Concept decompositions for large sparse text data using clustering.
     """
 
+    search_space: ClassVar = {"alpha": (0.02, 0.05, 0.1, 0.2)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Features that are mostly active one at a time.",

@@ -38,6 +38,7 @@ class ITKrM(PursuitLearner):
     learning. Pali & Schnass 2023, Dictionary learning: from local to global convergence.
     """
 
+    search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Incoherent dictionaries with few active atoms of comparable size.",

@@ -114,6 +114,7 @@ class KSVD(PursuitLearner):
     implementation of the K-SVD algorithm using Batch Orthogonal Matching Pursuit.
     """
 
+    search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Dictionary with at most n_active atoms a sample, by alternating least squares.",
@@ -187,6 +188,7 @@ class MOD(PursuitLearner):
     Engan, Aase & Husøy 1999, Method of optimal directions for frame design.
     """
 
+    search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Dictionary with at most n_active atoms a sample, all atoms refitted at once.",

@@ -41,6 +41,7 @@ class NMF(SparseCoder):
     Lee & Seung 1999, Learning the parts of objects by non-negative matrix factorization.
     """
 
+    search_space: ClassVar = {"alpha": (0.01, 0.05, 0.2)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Non-negative parts of non-negative data; signed data by their two halves.",
@@ -119,6 +120,7 @@ class SemiNMF(SparseCoder):
     Ding, Li & Jordan 2010, Convex and semi-nonnegative matrix factorizations.
     """
 
+    search_space: ClassVar = {"alpha": (0.02, 0.1, 0.3)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="Sparse non-negative codes over signed directions.",

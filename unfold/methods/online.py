@@ -34,6 +34,7 @@ class SklearnDictionaryLearning(SparseCoder):
     Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding.
     """
 
+    search_space: ClassVar = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="L1-penalised dictionary learning, one mini-batch at a time.",

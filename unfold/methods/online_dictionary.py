@@ -38,6 +38,7 @@ class OnlineDictionary(Streaming, SparseCoder):
     Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding.
     """
 
+    search_space: ClassVar = {"alpha": (0.005, 0.02, 0.05, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="sparse coding",
         solves="L1-penalised dictionary learning on data that do not fit in memory.",

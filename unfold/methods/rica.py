@@ -38,6 +38,7 @@ class ReconstructionICA(SparseCoder):
     feature learning.
     """
 
+    search_space: ClassVar = {"sparsity": (0.05, 0.2, 0.5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="ica",
         solves="Mildly overcomplete sparse sources.",

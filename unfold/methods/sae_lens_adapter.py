@@ -38,6 +38,7 @@ class SAELensAutoencoder(Recovery):
     Bloom, Tigges, Duong & Chanin 2024, SAELens.
     """
 
+    search_space: ClassVar = {"n_active": (2, 4, 8), "lr": (3e-4, 1e-3)}
     card: ClassVar[MethodCard] = MethodCard(
         family="autoencoder",
         solves="As the architecture: for comparison with the field's library.",

@@ -166,6 +166,8 @@ class CountedAutoencoder(Autoencoder):
     random_state : int, RandomState or None
     """
 
+    search_space: ClassVar = {"n_active": (2, 4, 8), "lr": (1e-3, 3e-3)}
+
     def __init__(
         self,
         n_components: int | None = None,
@@ -210,6 +212,8 @@ class PenalisedAutoencoder(Autoencoder):
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
     random_state : int, RandomState or None
     """
+
+    search_space: ClassVar = {"sparsity": (0.03, 0.1, 0.3), "lr": (1e-3, 3e-3)}
 
     def __init__(
         self,
