@@ -16,7 +16,8 @@ from evaluation.record import Record
 #: Raw metrics that a board shows beside the skill.
 SHOWN = (
     "f1@0.9", "recall@0.9", "precision@0.9", "f1@0.99", "worst_cosine", "n_features_error",
-    "mmcs", "mcc", "code_f1", "code_r2", "l0_ratio", "shrinkage", "explained_variance",
+    "mmcs", "mcc", "code_f1", "code_f1_equal_l0", "code_r2", "l0_ratio", "shrinkage",
+    "explained_variance", "unfold_fidelity", "unseen_bound", "certificate_holds",
 )  # fmt: skip
 
 
@@ -150,6 +151,7 @@ def _rank(track: str, cells: pd.DataFrame, ends: pd.DataFrame, metric: str) -> T
         notes.append(
             f"{metric} cannot tell chance from oracle on {', '.join(dull)}: not counted there."
         )
+    notes += _uneven_load(cells)
     counted = cells[~cells["problem"].isin(dull)]
     grid = counted.pivot(index="entry", columns=["problem", "seed"], values="skill")
     grid = grid.reindex(sorted(cells["entry"].unique())).sort_index(axis=1).fillna(0)
@@ -157,6 +159,19 @@ def _rank(track: str, cells: pd.DataFrame, ends: pd.DataFrame, metric: str) -> T
     # Rounding here keeps the order of equals free of the noise of summation.
     order = np.lexsort([grid.index.to_numpy(str), -means.round(9)])
     return _compare(track, grid.iloc[order], _summary(cells, ends), notes)
+
+
+def _uneven_load(cells: pd.DataFrame) -> list[str]:
+    """Say whose times were taken among more cells at once than the others'."""
+    done = cells[(cells["status"] == "ok") & cells["fit_seconds"].notna()]
+    load = done.groupby("entry")["n_concurrent"].median()
+    if len(load) < 2 or load.max() < 1.5 * load.min():
+        return []
+    busy = sorted(load.index[load >= 1.5 * load.min()])
+    return [
+        f"Times are not comparable: {', '.join(busy)} ran with up to {load.max():g} cells at once, "
+        f"others with {load.min():g}. Run both with the same --jobs to compare times."
+    ]
 
 
 def _completed(cells: pd.DataFrame) -> pd.DataFrame:

@@ -4,16 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy.sparse import csc_array
 
 from evaluation.matching import Matching, Target
 
+if TYPE_CHECKING:
+    from unfold.unfolding.certification import Certificate
+
 #: A code is active when it exceeds this fraction of the largest true amplitude; without it,
 #: rounding noise would count as activity. The same rule holds for the truth.
 ACTIVE = 1e-3
+#: Test activations that a certificate is made from, and sizes at which it is worth its time.
+CERTIFIED_SAMPLES, MOST_CERTIFIED_ATOMS = 500, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +34,8 @@ class Comparison:
     activations : ndarray of shape (n_test, d)
     dictionary : ndarray of shape (m, d)
         Unit rows.
+    bias : ndarray of shape (d,)
+        What the activations are offset by.
     """
 
     target: Target
@@ -36,6 +43,7 @@ class Comparison:
     codes: csc_array | None
     activations: np.ndarray
     dictionary: np.ndarray
+    bias: np.ndarray
 
     @cached_property
     def floor(self) -> float:
@@ -57,6 +65,22 @@ class Comparison:
         pick = csc_array((self.matching.sign[found], (atom[found], found)), shape=shape)
         return csc_array(self.codes @ pick)
 
+    @property
+    def certifiable(self) -> bool:
+        """Whether there are samples enough for a certificate, and atoms few enough."""
+        enough = len(self.activations) >= CERTIFIED_SAMPLES
+        few = len(self.dictionary) <= MOST_CERTIFIED_ATOMS
+        return enough and few and bool(self.dictionary.any())
+
+    @cached_property
+    def certificate(self) -> "Certificate":
+        """What `unfold.certify` says of the dictionary, from activations alone."""
+        from unfold.unfolding.certification import certify
+
+        atoms = self.dictionary[self.dictionary.any(axis=1)]
+        sample = (self.activations - self.bias)[:CERTIFIED_SAMPLES]
+        return certify(sample, atoms, positive=self.target.positive)
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -74,8 +98,8 @@ class Metric:
     chance : float
         What a random dictionary scores on the reference world: 80 random features in 20
         dimensions, density 0.1. Every board measures it afresh on its own problems.
-    kind : "dictionary" or "codes"
-        What a method must return to be scored on it.
+    kind : "dictionary", "codes" or "certificate"
+        What a method must return to be scored on it; a certificate is made of its dictionary.
     compute : callable
     """
 
@@ -85,7 +109,7 @@ class Metric:
     range: tuple[float, float]
     best: float
     chance: float
-    kind: Literal["dictionary", "codes"]
+    kind: Literal["dictionary", "codes", "certificate"]
     compute: Callable[[Comparison], float] = field(repr=False)
 
     def __call__(self, comparison: Comparison) -> float:
@@ -135,6 +159,31 @@ def _code_f1(c: Comparison) -> float:
     both = true.multiply(found).sum(axis=0)
     total = true.sum(axis=0) + found.sum(axis=0)
     return float((2 * both[c.fires] / total[c.fires]).mean())
+
+
+def _code_f1_at_equal_l0(c: Comparison) -> float:
+    """Cut the smallest codes, over all samples, until as many are active as in truth."""
+    assert c.codes is not None
+    sizes = np.sort(abs(c.codes).data)
+    most = _active(c.target.amplitudes, c.floor).nnz
+    floor = max(c.floor, float(sizes[-most - 1]) if len(sizes) > most else 0.0)
+    true, found = _active(c.target.amplitudes, c.floor), _active(c.aligned, floor)
+    both = true.multiply(found).sum(axis=0)
+    total = true.sum(axis=0) + found.sum(axis=0)
+    return float((2 * both[c.fires] / total[c.fires]).mean())
+
+
+def _unfold_fidelity(c: Comparison) -> float:
+    """Return the share of the features' energy that the unfolded model's outputs carry."""
+    true = c.target.amplitudes
+    return float(1 - (c.aligned - true).power(2).sum() / true.power(2).sum())
+
+
+def _certificate_holds(c: Comparison) -> float:
+    missing = c.matching.cosine < 0.9
+    held = abs(c.target.amplitudes[:, np.flatnonzero(missing)]) > c.certificate.radius
+    outside = np.asarray(held.sum(axis=1) > 0).mean()
+    return float(c.certificate.unseen_upper >= outside)
 
 
 def _code_r2(c: Comparison) -> float:
@@ -195,6 +244,9 @@ _DICTIONARY = (
 _CODES = (
     Metric("code_f1", 1, "F1 of when a feature is active, mean over features; missing ones 0.",
            _UNIT, 1, 0.2, "codes", _code_f1),
+    Metric("code_f1_equal_l0", 1,
+           "Code F1 after the smallest codes are cut until as many are active as in truth.",
+           _UNIT, 1, 0.2, "codes", _code_f1_at_equal_l0),
     Metric("code_r2", 1, "R2 of a feature's amplitude, floored at 0, mean; missing ones 0.",
            _UNIT, 1, 0, "codes", _code_r2),
     Metric("l0_ratio", 1, "Active codes per sample, returned over true.",
@@ -204,10 +256,21 @@ _CODES = (
     Metric("explained_variance", 1, "Variance of the activations explained, up to a constant.",
            (-_INFINITY, 1), 1, 0.98, "codes", _explained_variance),
 )  # fmt: skip
+_CERTIFICATE = (
+    Metric("unfold_fidelity", 1,
+           "Share of the energy of all features that codes carry to the unfolded model's outputs.",
+           (-_INFINITY, 1), 1, -0.78, "codes", _unfold_fidelity),
+    Metric("unseen_bound", 1,
+           "Bound, at 95 %, on how often new activations hold an unlisted direction (certificate).",
+           _UNIT, 0, 1, "certificate", lambda c: c.certificate.unseen_upper),
+    Metric("certificate_holds", 1,
+           "Whether that bound is at least how often they do; its mean should be .95 or more.",
+           _UNIT, 1, 1, "certificate", _certificate_holds),
+)  # fmt: skip
 
 #: All metrics by name, the primary one first.
 METRICS: MappingProxyType[str, Metric] = MappingProxyType(
-    {metric.name: metric for metric in (*_DICTIONARY, *_CODES)}
+    {metric.name: metric for metric in (*_DICTIONARY, *_CODES, *_CERTIFICATE)}
 )
 
 #: What boards rank by: two-sided, near 0 by chance, and 1 only if every represented feature is

@@ -57,9 +57,12 @@ def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[s
         codes=columns,
         activations=np.asarray(problem.observed.test, dtype=np.float64),
         dictionary=dictionary / np.where(norms == 0, 1, norms)[:, None],
+        bias=np.asarray(problem.truth.bias, dtype=np.float64),
     )
-    usable = (m for m in METRICS.values() if m.kind == "dictionary" or columns is not None)
-    return {metric.name: metric(comparison) for metric in usable}
+    usable = {
+        "dictionary": True, "codes": columns is not None, "certificate": comparison.certifiable,
+    }  # fmt: skip
+    return {metric.name: metric(comparison) for metric in METRICS.values() if usable[metric.kind]}
 
 
 def skill(metric: Metric, value: Any, chance: Any, oracle: Any) -> np.ndarray:

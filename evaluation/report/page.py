@@ -12,6 +12,7 @@ from evaluation.report.markdown import seconds, size
 from evaluation.report.payload import payload
 from evaluation.report.verdict import failures, verdicts
 from evaluation.score import METRICS_VERSION
+from evaluation.statistics import MARGIN
 
 _SCRIPTS = ("statistics.js", "charts.js", "board.js", "view.js", "report.js")
 #: Failures shown with their traceback; the rest are counted, and listed in ``cells.csv``.
@@ -48,6 +49,7 @@ def render(ranked: Board, records: Sequence[Record], comparison: Comparison | No
         scripts=[asset(name) for name in _SCRIPTS],
         data=Markup(_json(payload(ranked, records))),
         metric=ranked.metric,
+        margin=MARGIN,
         metrics=METRICS.values(),
         metrics_version=METRICS_VERSION,
         verdicts=verdicts(ranked),

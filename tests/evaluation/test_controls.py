@@ -33,7 +33,8 @@ def test_the_oracle_encodes_easy_codes_almost_perfectly(scored):
 def test_chance_lies_below_the_oracle_wherever_it_can(scored):
     for name, metric in METRICS.items():
         gap = metric.goodness(scored["oracle"][name]) - metric.goodness(scored["chance"][name])
-        assert gap >= 0 if name == "n_features_error" else gap > 0.1, name
+        flat = name in ("n_features_error", "certificate_holds")
+        assert gap >= 0 if flat else gap > 0.1, name
 
 
 def test_chance_is_as_declared_on_the_reference_world(planted):

@@ -19,6 +19,7 @@ def test_the_truth_attains_the_best_of_every_metric(planted, positive):
     problem = planted(positive=positive)
     found = score(*_truth(problem), problem)
     assert set(found) == set(METRICS)
+    del found["unseen_bound"]  # not 0 for the truth: finitely many samples cannot prove it
     for name, value in found.items():
         assert value == pytest.approx(METRICS[name].best, abs=1e-9), name
 
@@ -82,6 +83,8 @@ def test_hand_computed_codes(planted):
     assert result["l0_ratio"] == pytest.approx(1)
     # feature 0: error .75, spread 1; feature 1: error 4, spread 4
     assert result["code_r2"] == pytest.approx(0.25 / 2)
+    # errors .25 + .25 + .25 + 4 of an energy of 2 + 8
+    assert result["unfold_fidelity"] == pytest.approx(1 - 4.75 / 10)
     # slopes on true amplitude: (0.5 + 0.5) / 2 and 4 / 8
     assert result["shrinkage"] == pytest.approx(0.5)
 
@@ -150,7 +153,44 @@ def test_true_features_hidden_among_random_atoms_lose_precision(wide):
 
 
 def test_without_codes_only_the_dictionary_is_scored(wide):
-    assert list(score(wide.truth.directions, None, wide)) == DICTIONARY
+    found = score(wide.truth.directions, None, wide)
+    codes = {m.name for m in METRICS.values() if m.kind == "codes"}
+    assert set(found) == set(METRICS) - codes
+    assert set(DICTIONARY) < set(found)
+
+
+def test_at_equal_l0_small_spurious_codes_cost_nothing_and_true_ones_still_do(planted):
+    problem = planted()
+    atoms, codes = _truth(problem)
+    rng = np.random.default_rng(8)
+    dirty = codes + 0.05 * codes.max() * rng.random(codes.shape) * (codes == 0)
+    assert score(atoms, codes, problem)["code_f1_equal_l0"] == pytest.approx(1)
+    found = score(atoms, dirty, problem)
+    assert found["l0_ratio"] > 5 and found["code_f1"] < 0.5
+    assert found["code_f1_equal_l0"] == pytest.approx(1)
+    half = score(atoms, codes * (rng.random(codes.shape) < 0.5), problem)
+    assert half["code_f1_equal_l0"] == half["code_f1"]
+
+
+def test_fidelity_is_the_energy_kept_and_charges_missing_features(planted):
+    problem = planted(k=4, d=4, n=500, directions=np.eye(4))
+    atoms, codes = _truth(problem)
+    energy = (codes**2).sum(axis=0)
+    assert score(atoms, 0.5 * codes, problem)["unfold_fidelity"] == pytest.approx(0.75)
+    half = score(atoms[:2], codes[:, :2], problem)
+    assert half["unfold_fidelity"] == pytest.approx(energy[:2].sum() / energy.sum())
+
+
+def test_the_certificate_bounds_what_a_lacking_dictionary_misses(planted):
+    problem = planted(k=30, d=20, density=0.05)
+    atoms, codes = _truth(problem)
+    whole = score(atoms, codes, problem)
+    assert whole["certificate_holds"] == 1 and whole["unseen_bound"] < 0.05
+    lacking = score(atoms[:20], codes[:, :20], problem)
+    outside = (codes[:, 20:] > 0.05 * np.sqrt((problem.observed.test**2).sum(1).mean())).any(1)
+    assert lacking["certificate_holds"] == 1
+    assert lacking["unseen_bound"] >= outside.mean() > 0.2
+    assert "unseen_bound" not in score(atoms, None, planted(k=30, d=20, n=100))
 
 
 def test_an_empty_dictionary_scores_zero_not_an_error(planted):

@@ -76,3 +76,17 @@ function drawHeat(table, rows, problems) {
     })));
   table.replaceChildren(el("thead", {}, head), el("tbody", {}, ...body));
 }
+
+// A method against every other: the share of problems on which the row is ahead, ties counting half.
+function drawWins(table, rows, margin) {
+  const head = el("tr", {}, el("th", { scope: "col", class: "method" }, "Ahead of"),
+    ...rows.map((r) => el("th", { scope: "col", class: "problem" }, el("span", { title: r.name }, r.name))));
+  const body = rows.map((row) => el("tr", {}, el("th", { scope: "row", class: "method" }, el("span", { class: "name", title: row.name }, row.name)),
+    ...rows.map((other) => {
+      if (other === row) return el("td", { class: "none" }, "·");
+      const share = winRate(row.byProblem, other.byProblem, margin);
+      if (share === null) return el("td", { class: "none", title: "no problem in common" }, "·");
+      return el("td", { class: share > 0.8 ? "strong" : "", style: `--v:${share.toFixed(3)}`, title: `${row.name} against ${other.name}` }, `${Math.round(100 * share)}`);
+    })));
+  table.replaceChildren(el("thead", {}, head), el("tbody", {}, ...body));
+}

@@ -29,6 +29,7 @@
     document.querySelector("#problems .count").textContent = `${shownProblems().length} of ${problems.length}`;
     drawTable();
     drawHeat($("heat"), now.rows, shownProblems());
+    drawWins($("wins"), now.rows, data.margin);
     drawCharts();
   }
 

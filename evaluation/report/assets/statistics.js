@@ -97,3 +97,11 @@ function rankRows(values, groups, margin) {
   }
   return found;
 }
+
+// Share of problems on which one is ahead of another by more than the margin; a tie is half.
+function winRate(one, other, margin) {
+  const points = [...one].filter(([p, cell]) => cell.skill !== null && other.has(p) && other.get(p).skill !== null)
+    .map(([p, cell]) => cell.skill - other.get(p).skill)
+    .map((gap) => (gap > margin + 1e-9 ? 1 : gap < -margin - 1e-9 ? 0 : 0.5));
+  return points.length ? mean(points) : null;
+}

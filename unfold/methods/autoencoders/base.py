@@ -1,7 +1,7 @@
 """What all autoencoder estimators share: scaling, starts, training, choice and pruning."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
