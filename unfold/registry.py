@@ -141,9 +141,30 @@ def dictionary_of(estimator: Any) -> "Array":
     ValueError
         If what it has is not a matrix.
     """
+    from unfold.arrays import unit_rows
+
+    return unit_rows(atoms_of(estimator))
+
+
+def atoms_of(estimator: Any) -> "Array":
+    """Return what `dictionary_of` does, atoms at the lengths that the estimator's codes go with.
+
+    Parameters
+    ----------
+    estimator : object
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+
+    Raises
+    ------
+    AttributeError, ValueError
+        As `dictionary_of`.
+    """
     import numpy as np
 
-    from unfold.arrays import is_tensor, unit_rows
+    from unfold.arrays import is_tensor
 
     for name in ("dictionary_", "mixing_", "components_"):
         D = getattr(estimator, name, None)
@@ -161,7 +182,7 @@ def dictionary_of(estimator: Any) -> "Array":
         raise ValueError(
             f"{name} of {type(estimator).__name__} must be a matrix, got shape {D.shape}."
         )
-    return unit_rows(D.T if name == "mixing_" else D)
+    return D.T if name == "mixing_" else D
 
 
 def _claims() -> dict[str, list[EntryPoint]]:

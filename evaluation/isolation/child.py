@@ -188,20 +188,14 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dictionary(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return unit-norm atoms and the norms they had."""
-    from unfold.arrays import to_numpy
-    from unfold.registry import dictionary_of
+    from unfold.arrays import to_numpy, unit_rows
+    from unfold.registry import atoms_of
 
     try:
-        unit = np.asarray(to_numpy(dictionary_of(estimator)))
+        atoms = np.asarray(to_numpy(atoms_of(estimator)), dtype=np.float64)
     except (AttributeError, ValueError, TypeError) as error:
         raise InvalidEstimate(f"After fit there is no dictionary: {error}") from error
-    norms = np.ones(len(unit))
-    for name in ("dictionary_", "mixing_", "components_"):
-        raw = getattr(estimator, name, None)
-        if raw is not None:
-            raw = np.asarray(to_numpy(raw), dtype=float)
-            norms = np.linalg.norm(raw.T if name == "mixing_" else raw, axis=1)
-            break
+    unit, norms = np.asarray(unit_rows(atoms)), np.linalg.norm(atoms, axis=1)
     return unit.astype(np.float32), norms.astype(np.float32)
 
 

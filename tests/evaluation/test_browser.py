@@ -126,6 +126,19 @@ def test_intervals_in_the_browser_agree_with_python(opened, rows):
         assert [float(t) for t in text.split("–")] == pytest.approx([low, high], abs=0.02)
 
 
+def test_who_beats_whom_counts_problems_and_halves_ties(opened, rows):
+    page = opened()
+    means = board(rows).tracks["blind"].by_problem
+    table = page.locator("#wins tbody tr")
+    assert table.count() == len(means)
+    for i, one in enumerate(means.index):
+        shown = table.nth(i).locator("td").all_text_contents()
+        for text, other in zip(shown, means.index, strict=True):
+            gap = means.loc[one] - means.loc[other]
+            wins = 100 * ((gap > 0.01 + 1e-9) + 0.5 * (abs(gap) <= 0.01 + 1e-9)).mean()
+            assert text == "·" if one == other else float(text) == pytest.approx(wins, abs=0.51)
+
+
 def test_tracks_and_metrics_can_be_changed(opened, rows):
     page = opened()
     page.check("input[name=track] >> nth=1", force=True)

@@ -133,6 +133,14 @@ def test_tuned_and_default_rows_stand_apart(records):
     assert {"beta", "beta (tuned)"} <= set(_methods(board(rows + tuned).tracks["blind"]).index)
 
 
+def test_times_taken_among_more_cells_are_called_out(records):
+    rows = records()
+    alone = board(rows).tracks["blind"].notes
+    busy = [r.model_copy(update={"n_concurrent": 4}) if r.method == "beta" else r for r in rows]
+    [note] = set(board(busy).tracks["blind"].notes) - set(alone)
+    assert "Times are not comparable: beta ran with up to 4" in note
+
+
 def test_of_two_records_of_a_cell_the_later_counts(records):
     rows = records(n_problems=1, seeds=(0,))
     newer = [
