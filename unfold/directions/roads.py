@@ -11,7 +11,7 @@ from unfold.directions.gauss_newton import contributions, fit_cumulants, residua
 from unfold.directions.high_dimension import by_events, by_tails
 from unfold.directions.moments import Cumulants, cumulants
 from unfold.directions.rays import frequent, ray_directions
-from unfold.directions.scene import REFINED, Candidate, Scene, joined, polished
+from unfold.directions.scene import FEW, POLISH, REFINED, Candidate, Scene, joined, polished
 from unfold.directions.subspace_power import (
     distinct,
     flattening_rank,
@@ -30,7 +30,10 @@ def choose_road(scene: Scene) -> Candidate:
     if d <= 40:
         return by_moments(scene, rays)
     events = by_events(scene)
-    return by_tails(scene, rays) if events is None else events
+    if events is not None and events.sure:
+        return events
+    tails = by_tails(scene, rays)
+    return tails if tails.sure or events is None else events
 
 
 def complete_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> bool:
@@ -56,10 +59,33 @@ def silence_explained(scene: Scene, counts: np.ndarray) -> bool:
 
 
 def by_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> Candidate:
-    """Return the candidate of exact rays."""
-    rays, counts = rays[: scene.n], counts[: scene.n]
+    """Return the candidate of exact rays; of as many as wanted, those with most energy."""
     shares = {"exact_fraction": scene.evidence(rays, 1e-3), "tolerance": 1e-3}
-    return Candidate("rays", rays, counts / (counts + 2.0), shares)
+    positive = not antipodal(rays)
+    if not positive:
+        first = np.arange(len(rays)) < (rays @ rays.T).argmin(axis=1)
+        rays, counts = rays[first], counts[first]
+    if scene.n is not None and len(rays) > scene.n:
+        strongest = np.sort(np.argsort(-energies(scene, rays, positive), kind="stable")[: scene.n])
+        rays, counts = rays[strongest], counts[strongest]
+        shares["exact_fraction"] = scene.evidence(
+            rays if positive else np.concatenate([rays, -rays]), 1e-3
+        )
+    return Candidate("rays", rays, counts / (counts + 2.0), shares, positive=positive)
+
+
+def antipodal(rays: np.ndarray) -> bool:
+    """Tell whether rays come in opposite pairs: directions of codes of both signs."""
+    return bool(((rays @ rays.T).min(axis=1) < -1 + 1e-6).all())
+
+
+def energies(scene: Scene, rays: np.ndarray, positive: bool) -> np.ndarray:
+    """Return the energy of the samples that lie on each ray."""
+    some = scene.X[: 20 * POLISH]
+    norms = np.linalg.norm(some, axis=1)
+    cosine = (some / np.maximum(norms, 1e-300)[:, None]) @ rays.T
+    on = (cosine if positive else np.abs(cosine)) > 1 - 1e-6
+    return np.asarray((norms**2) @ on)
 
 
 def by_moments(scene: Scene, rays: np.ndarray) -> Candidate:
@@ -79,7 +105,8 @@ def by_moments(scene: Scene, rays: np.ndarray) -> Candidate:
     measured = {"misfit": misfit(fit), "exact_fraction": scene.evidence(dense, 0.15)}
     by_fit = Candidate(
         "joint cumulants", dense, value / (value + price), measured, n_iter=fit.n_iter,
-        sure=misfit(fit) < 1.3,
+        # on few samples anything fits cumulants this noisy
+        sure=misfit(fit) < 1.3 and len(scene.X) >= FEW,
     )  # fmt: skip
     again = polished(scene, dense, "joint cumulants + polish")
     if again.sure:

@@ -13,6 +13,9 @@ from unfold.directions.rays import repeated_point
 #: Samples a polish looks at, and held-out ones that judge.
 POLISH, HELD_OUT = 15_000, 4_000
 
+#: Samples below which cumulants of third and higher order say little.
+FEW = 10_000
+
 REFINED = " + refinement at the noise"
 
 
@@ -83,6 +86,7 @@ class Candidate:
     noise: float = 0.0
     n_iter: int = 1
     sure: bool = True
+    positive: bool = True
 
 
 def joined(first: np.ndarray, second: np.ndarray, coherence: float = 0.95) -> np.ndarray:

@@ -67,7 +67,8 @@ class ITKrM(PursuitLearner):
         self.max_samples = max_samples
         self.random_state = random_state
 
-    def _pursue(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
+    def pursued(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
+        """Return least-squares codes on the atoms of largest correlation, by thresholding."""
         inner = X @ D.T
         size = inner if self.positive else np.abs(inner)
         n_active = min(n_active, *D.shape)

@@ -53,19 +53,33 @@ class PursuitLearner(SparseCoder):
         X = X.astype(np.float64) / self.scale_
         n_active = active_atoms(self.n_active, X)
         D = drawn_samples(X, width(self.n_components, X), rng)
-        for i in range(self.max_iter):
-            growth = min(1.0, i / max(1, 0.6 * self.max_iter))
-            codes = self._pursue(X, D, max(1, round(growth * n_active)))
-            D = self._update(X, D, codes)
-            if i < 0.9 * self.max_iter:
-                D = self._replaced(X, D, codes, rng)
+        D = self.alternate(X, D, n_active, rng)
         self.n_iter_, self.status_ = self.max_iter, Status.CONVERGED
-        usage = np.count_nonzero(self._pursue(X, D, n_active), axis=0)
+        usage = np.count_nonzero(self.pursued(X, D, n_active), axis=0)
         if self.n_components is None:
             D = D[distinct(D, usage, positive=self.positive)]
         self.components_ = D
 
-    def _pursue(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
+    def alternate(
+        self, X: np.ndarray, D: np.ndarray, n_active: int, rng: np.random.RandomState
+    ) -> np.ndarray:
+        """Return a dictionary learned on ``X``, of unit mean square norm, from a start ``D``."""
+        for i in range(self.max_iter):
+            growth = min(1.0, i / max(1, 0.6 * self.max_iter))
+            codes = self.pursued(X, D, max(1, round(growth * n_active)))
+            D = self._update(X, D, codes)
+            if i < 0.9 * self.max_iter:
+                D = self._replaced(X, D, codes, rng)
+        return D
+
+    def settle(self, X: np.ndarray, D: np.ndarray, n_active: int, n_iter: int) -> np.ndarray:
+        """Return ``D`` after alternations that neither grow supports nor replace atoms."""
+        for _ in range(n_iter):
+            D = self._update(X, D, self.pursued(X, D, n_active))
+        return D
+
+    def pursued(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
+        """Return codes by orthogonal matching pursuit."""
         from unfold.encode import sparse_encode
 
         found = sparse_encode(

@@ -1,13 +1,17 @@
 """The default: look at the data, take the cheapest road that its own evidence bears out."""
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from unfold.directions.codes import sharp_codes
+from unfold.directions.description import description_length
 from unfold.directions.roads import choose_road, settle
 from unfold.directions.scene import Candidate, Scene
 from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.consensus import Consensus
 from unfold.solution import Status
 
 
@@ -17,8 +21,9 @@ class Recover(Recovery):
     It looks for repeated samples (the bias, single-feature rays), then climbs the fourth
     cumulant or, in high dimension, the tails of the data; anneals a polish that ends at the
     noise level; fits third- to fifth-order cumulants jointly where codes are too dense for any
-    sparse fit; and splits composite directions where single events span more than a line. Which
-    road is kept is decided by how many held-out samples a dictionary fits with few atoms.
+    sparse fit; and splits composite directions where single events span more than a line. Where
+    no road is sure of itself, as on few samples, runs of K-SVD vote. Which road is kept is
+    decided by how many held-out samples a dictionary fits with few atoms, or describes shortest.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ class Recover(Recovery):
         Per direction, between 0 and 1: evidence for it over evidence plus noise.
     noise_ : float
         Noise per coordinate that the fit leaves, 0 if none can be told.
+    positive_ : bool
+        Whether codes were taken to be non-negative; found from the data.
     """
 
     card: ClassVar[MethodCard] = MethodCard(
@@ -54,6 +61,9 @@ class Recover(Recovery):
     def _fit(self, X: np.ndarray) -> None:
         scene = Scene.of(X, self.n_components, self._rng())
         best: Candidate = settle(scene, choose_road(scene))
+        if not best.sure and X.shape[1] <= 64 and len(scene.X) >= 50:
+            best = shorter(scene, best, agreement(scene))
+        self.positive_ = best.positive
         self.components_ = best.dictionary
         self.mean_ = scene.bias
         self.road_ = best.road
@@ -65,7 +75,38 @@ class Recover(Recovery):
             self.status_ = Status.STALLED
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sharp_codes(X, self.components_, self.mean_, noise=self.noise_))
+        D = self.components_
+        if self.positive_:
+            return np.asarray(sharp_codes(X, D, self.mean_, noise=self.noise_))
+        both = np.asarray(sharp_codes(X, np.concatenate([D, -D]), self.mean_, noise=self.noise_))
+        return both[:, : len(D)] - both[:, len(D) :]
+
+
+def agreement(scene: Scene) -> Candidate:
+    """Return what runs of K-SVD agree on: for few samples, signed codes, dependent features."""
+    method = Consensus(scene.n, random_state=scene.rng.randint(2**31))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        method.fit(scene.X)
+    return Candidate(
+        "consensus of K-SVD runs", method.components_, method.votes_,
+        {"votes": float(method.votes_.mean()), "n_active": float(method.n_active_)},
+        n_iter=method.n_iter_, sure=method.status_ is Status.CONVERGED, positive=method.positive_,
+    )  # fmt: skip
+
+
+def shorter(scene: Scene, one: Candidate, other: Candidate) -> Candidate:
+    """Return the candidate that describes held-out samples in fewer nats."""
+    most = max(1, scene.X.shape[1] // 2)
+    counts = {min(n, most) for n in (2, 3, 5, 10, int(other.evidence["n_active"]))}
+
+    def nats(candidate: Candidate) -> float:
+        return min(
+            description_length(scene.held_out, candidate.dictionary, n, positive=candidate.positive)
+            for n in counts
+        )
+
+    return other if nats(other) < nats(one) else one
 
 
 def recover(X: Any, n_components: int | None = None, random_state: Any = 0) -> Recover:
