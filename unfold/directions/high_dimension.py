@@ -11,15 +11,36 @@ from unfold.directions.tails import spread_out, tail_power
 
 #: Samples that tails and residuals are taken from.
 TAIL = 40_000
+#: Unexplained samples that are worth another look.
+HARD = 500
 
 
 def by_tails(scene: Scene, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
     """Return polished tail directions, reseeded from residuals while that finds more."""
-    d = scene.X.shape[1]
-    result = reseeded(
-        scene.X, rays, scene.n, scene.rng, n_nonzero=max(2, d // 8), max_rounds=max_rounds
-    )
+    n_nonzero = max(2, scene.X.shape[1] // 8)
+    result = reseeded(scene.X, rays, scene.n, scene.rng, n_nonzero=n_nonzero, max_rounds=max_rounds)
+    for _ in range(2):
+        known = result.dictionary
+        hard = unexplained(scene.X, known, n_nonzero)
+        if len(hard) < HARD or (scene.n is not None and len(known) >= scene.n):
+            break
+        trial = reseeded(hard, known, scene.n, scene.rng, n_nonzero=n_nonzero, max_rounds=2)
+        if len(trial.dictionary) <= len(known):
+            break
+        result = trial
     return judged(scene, result, "tail power + polish")
+
+
+def unexplained(X: np.ndarray, D: np.ndarray, n_nonzero: int) -> np.ndarray:
+    """Return the samples that few atoms do not fit: where the rare features are common."""
+    hard = []
+    for start in range(0, len(X), TAIL):
+        part = X[start : start + TAIL]
+        part = part[np.linalg.norm(part, axis=1) > 1e-3 * np.linalg.norm(part, axis=1).mean()]
+        fit = pursue(normalised(part), D, n_nonzero, 0.1)
+        if len(fit.met) == len(part):
+            hard.append(part[~fit.met])
+    return np.concatenate(hard) if hard else X[:0]
 
 
 def reseeded(
