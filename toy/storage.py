@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,15 @@ def cache_directory() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "unfold" / "cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unfold"
+
+
+@cache
+def code_version() -> str:
+    """Return a fingerprint of this package's sources: what other code made is made again."""
+    sha = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        sha.update(path.name.encode() + path.read_bytes())
+    return sha.hexdigest()[:16]
 
 
 def digest(tensors: Mapping[str, np.ndarray]) -> str:

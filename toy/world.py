@@ -10,7 +10,7 @@ from toy.build import build_features, build_importance, build_model
 from toy.features import Features
 from toy.planted import plant
 from toy.spec import ProblemSpec, TrainedSpec, fingerprint
-from toy.storage import fetch, store
+from toy.storage import code_version, fetch, store
 
 #: Rays longer than this count as represented by a trained model.
 REPRESENTED = 0.5
@@ -166,7 +166,7 @@ def _trained_weights(
 
     described = spec.model_dump(mode="json", include={"features", "source"})
     described |= {"seed": seed, "device": pick_device(device).type}
-    key = fingerprint(described)[:24]
+    key = fingerprint({**described, "code": code_version()})[:24]
     if cache and (tensors := fetch(key)) is not None:
         return tensors["weights"]
     importance = build_importance(source.importance, spec.features.n)

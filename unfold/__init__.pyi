@@ -1,4 +1,5 @@
 from .encode import sparse_encode as sparse_encode
+from .methods.count import count_features as count_features
 from .methods.recover import recover as recover
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods

@@ -166,11 +166,16 @@ def _publish(folder: Path, full: bool) -> None:
 def _version(experiment: Experiment, full: bool) -> str:
     """Return a fingerprint of the code that an experiment's result rests on, and of its size."""
     import toy
+    import unfold
 
     here = Path(__file__).parent
     own = Path(inspect.getfile(experiment.run))
     digest = hashlib.sha256(b"full" if full else b"reduced")
-    toys = sorted(Path(toy.__file__).parent.glob("*.py"))
-    for path in (*toys, own, here / "experiment.py", here / "training.py", here / "style.py"):
+    code = [own, here / "experiment.py", here / "training.py", here / "style.py"]
+    code += sorted(Path(toy.__file__).parent.glob("*.py"))
+    if "unfold" in own.read_text(encoding="utf-8"):
+        code += sorted(Path(unfold.__file__).parent.rglob("*.py"))
+        code += [here.parent / f"{name}.py" for name in ("calibration", "detection", "unfolding")]
+    for path in code:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

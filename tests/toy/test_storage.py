@@ -136,3 +136,12 @@ def test_readers_never_see_half_a_file(cache):
         assert found is not None and len(found["W"]) == 20_000
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert len(list(cache.iterdir())) == 2
+
+
+def test_what_other_code_trained_is_trained_again(cache, monkeypatch):
+    toy.make_problem(SPEC, 0)
+    toy.make_problem(SPEC, 0)
+    assert len(list(cache.glob("*.safetensors"))) == 1
+    monkeypatch.setattr("toy.world.code_version", lambda: "other")
+    toy.make_problem(SPEC, 0)
+    assert len(list(cache.glob("*.safetensors"))) == 2
