@@ -46,6 +46,7 @@ class CopulaGate(Gate):
     def draw(self, n: int, rng: np.random.Generator) -> Active:
         """Draw the factors, then compare every feature's own number with its threshold."""
         from toy.copula_kernel import QUANTILES, active_cells
+        from toy.normal_kernel import EDGES, fill_normal
 
         slopes, offsets = self._line
         state = rng.integers(0, 2**64, size=4, dtype=np.uint64)
@@ -55,7 +56,7 @@ class CopulaGate(Gate):
         rows, cols = [], []
         for start in range(0, n, step):
             size = min(step, n - start)
-            rng.standard_normal(dtype=np.float32, out=factors[:size])
+            fill_normal(factors[:size].reshape(-1), EDGES, state)
             np.matmul(factors[:size], slopes, out=shared[:size])
             row, col = active_cells(shared[:size], offsets, QUANTILES, state)
             rows.append(row + start)
