@@ -54,7 +54,7 @@ def contenders(X, D, n_nonzero, with_sklearn):
 
     XT, DT = np.asfortranarray(X.T), np.asfortranarray(D.T)
     few = slice(0, with_sklearn)
-    return {
+    runs = {
         "floor: X @ D.T": lambda: X @ D.T,
         "unfold lasso": lambda: sparse_encode(X, D, alpha=ALPHA, sparse_output=True).codes,
         "unfold lasso, dense codes": lambda: sparse_encode(X, D, alpha=ALPHA).codes,
@@ -74,6 +74,9 @@ def contenders(X, D, n_nonzero, with_sklearn):
             X[few], D, algorithm="lasso_cd", alpha=ALPHA, positive=True, max_iter=10_000
         ),
     }
+    if not with_sklearn:
+        del runs["scikit-learn lasso_cd"]
+    return runs
 
 
 def measure(size, n, repeats, dtype, sklearn_rows, clock):
@@ -168,6 +171,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--without-sklearn", action="store_true", help="Minutes shorter.")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     options = parser.parse_args()
@@ -176,7 +180,7 @@ def main():
     for which in options.sizes:
         size = SIZES[which]
         for dtype in (np.float64, np.float32):
-            rows = [500, 500, 100][which]
+            rows = 0 if options.without_sklearn else [500, 500, 100][which]
             times = measure(size, options.samples, options.repeats, dtype, rows, clock)
             k, d, density = size
             row = {"k": k, "d": d, "density": density, "dtype": dtype.__name__, "times": times}

@@ -7,7 +7,7 @@ import numpy as np
 
 from unfold.solution import CertificateKind, Solution, Status
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, mended, over_blocks
+from unfold.solvers.blocks import Compact, assemble, block_size, mended, over_blocks
 from unfold.solvers.gram import Products, rank_tolerance, squared_norms, wants_gram, wants_mixed
 
 
@@ -25,8 +25,8 @@ class ActiveSet(Solver):
     ----------
     max_iter : int or None
         Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
-    block_size : int
-        Samples whose dense correlations are held at once, per thread.
+    block_size : int or None
+        Samples whose dense correlations are held at once, per thread; 128 to 512 by default.
 
     References
     ----------
@@ -36,7 +36,7 @@ class ActiveSet(Solver):
 
     takes = ("lasso", "elastic_net")
 
-    def __init__(self, max_iter: int | None = None, block_size: int = 128) -> None:
+    def __init__(self, max_iter: int | None = None, block_size: int | None = None) -> None:
         self.max_iter = max_iter
         self.block_size = block_size
 
@@ -50,10 +50,14 @@ class ActiveSet(Solver):
         if search.gap and not wants_gram(problem):
             from unfold.solvers.screened import solve_screened
 
-            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size)
+            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size or 128)
         search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            problem.X.shape[0], self.block_size, effort.n_threads, search.scratch, search.block
+            problem.X.shape[0],
+            self.block_size or block_size(k),
+            effort.n_threads,
+            search.scratch,
+            search.block,
         )
         if search.mixed:
             sparse = replace(effort, sparse_output=True)

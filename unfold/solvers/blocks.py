@@ -12,6 +12,13 @@ from scipy.sparse import csr_array
 from unfold.solution import CertificateKind, Solution
 
 GRAM_BYTES = 512 * 2**20
+#: Correlations of a block: few enough for a core's own cache, enough to be worth a task.
+BLOCK_CELLS = 2**18
+
+
+def block_size(n_atoms: int) -> int:
+    """Return how many samples to solve at a time."""
+    return int(min(512, max(128, BLOCK_CELLS // n_atoms)))
 
 
 @cache

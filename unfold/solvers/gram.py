@@ -20,8 +20,18 @@ def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:
     """Return ``D @ D.T``: the caller's, or computed here."""
     if problem.gram is not None:
         return np.ascontiguousarray(problem.gram, problem.D.dtype)
-    with blas_controller().limit(limits=effort.n_threads, user_api="blas"):
-        return problem.D @ problem.D.T
+    return own_product(problem.D, effort.n_threads)
+
+
+def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
+    """Return ``D @ D.T``, on several threads where that is worth waking them.
+
+    The threads of OpenBLAS keep spinning for some 20 ms after a product, on cores that blocks of
+    samples are to be solved on.
+    """
+    worth = len(D) ** 2 * D.shape[1] > 2e9
+    with blas_controller().limit(limits=n_threads if worth else 1, user_api="blas"):
+        return np.asarray(D @ D.T)
 
 
 def squared_norms(X: np.ndarray) -> np.ndarray:
@@ -66,8 +76,7 @@ class Products:
         """``D @ D.T`` in that precision."""
         if self._problem.gram is not None:
             return np.ascontiguousarray(self._problem.gram, self.dtype)
-        with blas_controller().limit(limits=self._effort.n_threads, user_api="blas"):
-            return np.asarray(self.D @ self.D.T)
+        return own_product(self.D, self._effort.n_threads)
 
     @cached_property
     def largest(self) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from unfold.solution import Solution
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, mended, over_blocks
+from unfold.solvers.blocks import Compact, assemble, block_size, mended, over_blocks
 from unfold.solvers.gram import (
     Products,
     rank_tolerance,
@@ -27,8 +27,8 @@ class OMP(Solver):
     ----------
     max_iter : int or None
         Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
-    block_size : int
-        Samples whose dense correlations are held at once, per thread.
+    block_size : int or None
+        Samples whose dense correlations are held at once, per thread; 128 to 512 by default.
 
     References
     ----------
@@ -39,7 +39,7 @@ class OMP(Solver):
 
     takes = ("l0_sparsity", "l0_error")
 
-    def __init__(self, max_iter: int | None = None, block_size: int = 128) -> None:
+    def __init__(self, max_iter: int | None = None, block_size: int | None = None) -> None:
         self.max_iter = max_iter
         self.block_size = block_size
 
@@ -57,7 +57,11 @@ class OMP(Solver):
         search = _Search(problem, effort, max_iter, mixed)
         search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            problem.X.shape[0], self.block_size, effort.n_threads, search.scratch, search.block
+            problem.X.shape[0],
+            self.block_size or block_size(k),
+            effort.n_threads,
+            search.scratch,
+            search.block,
         )
         if mixed:
             sparse = replace(effort, sparse_output=True)
