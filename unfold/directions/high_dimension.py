@@ -11,17 +11,19 @@ from unfold.directions.tails import spread_out, tail_power
 
 #: Samples that tails and residuals are taken from.
 TAIL = 40_000
+#: Share of a large sample's norm below which samples may be noise alone.
+QUIET = 0.2
 #: Unexplained samples that are worth another look.
 HARD = 500
 
 
 def by_tails(scene: Scene, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
     """Return polished tail directions, reseeded from residuals while that finds more."""
-    n_nonzero = max(2, scene.X.shape[1] // 8)
-    result = reseeded(scene.X, rays, scene.n, scene.rng, n_nonzero=n_nonzero, max_rounds=max_rounds)
+    n_nonzero, X = max(2, scene.X.shape[1] // 8), loud(scene.X)
+    result = reseeded(X, rays, scene.n, scene.rng, n_nonzero=n_nonzero, max_rounds=max_rounds)
     for _ in range(2):
         known = result.dictionary
-        hard = unexplained(scene.X, known, n_nonzero)
+        hard = unexplained(X, known, n_nonzero)
         if len(hard) < HARD or (scene.n is not None and len(known) >= scene.n):
             break
         trial = reseeded(hard, known, scene.n, scene.rng, n_nonzero=n_nonzero, max_rounds=2)
@@ -29,6 +31,15 @@ def by_tails(scene: Scene, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
             break
         result = trial
     return judged(scene, result, "tail power + polish")
+
+
+def loud(X: np.ndarray) -> np.ndarray:
+    """Return the samples that are not quiet.
+
+    A polish looks at samples at unit norm: those of nothing but noise would all become features.
+    """
+    norms = np.linalg.norm(X, axis=1)
+    return X[norms >= QUIET * np.quantile(norms, 0.9)]
 
 
 def unexplained(X: np.ndarray, D: np.ndarray, n_nonzero: int) -> np.ndarray:

@@ -127,6 +127,23 @@ def needed(result: Polished, n: int | None) -> np.ndarray:
     return kept if kept.any() else np.ones_like(kept)
 
 
+def audible(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
+    """Return a mask of directions that are ever much louder than the noise.
+
+    A polish looks at samples at unit norm, and so takes samples of nothing but noise for features
+    too. What was learned from them is never louder than they are.
+    """
+    d = X.shape[1]
+    fit = pursue(X, D, max(1, 3 * d // 10), 1.2 * noise * np.sqrt(d))
+    codes = fit.codes.tocsc()
+    loud = np.array([
+        np.quantile(codes.data[start:end], 0.9) if end > start else 0.0
+        for start, end in zip(codes.indptr[:-1], codes.indptr[1:], strict=True)
+    ])  # fmt: skip
+    kept = (loud >= 3 * noise * np.sqrt(d)) | (loud >= 0.25 * np.median(loud[loud > 0]))
+    return kept if kept.any() else np.ones_like(kept)
+
+
 def judged(scene: Scene, result: Polished, road: str) -> Candidate:
     """Return a polished dictionary as a candidate, judged on held-out samples."""
     share = scene.evidence(result.dictionary, result.tolerance)
@@ -139,6 +156,9 @@ def judged(scene: Scene, result: Polished, road: str) -> Candidate:
             scene.X[: 4 * POLISH], dictionary, noise, n_nonzero=max(1, 3 * scene.X.shape[1] // 10)
         )
         road += REFINED
+        if scene.n is None:
+            kept = audible(scene.X[: 4 * POLISH], dictionary, noise)
+            dictionary, uses = dictionary[kept], uses[kept]
     return Candidate(
         road,
         np.asarray(unit_rows(dictionary)),
