@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/samples_needed.py [--csv FILE] [--picture FILE]
 
 For each method and density the number of samples grows until f1@.9 is .99 or more (the number of
-features told; codes uniform on [0, 1], no noise). Rows say what it took, or where it stopped: at 300,000
-samples, or a minute of processor time for one fit.
+features told; codes uniform on [0, 1], no noise). Rows say what it took, or where it stopped: at
+300,000 samples, or a minute of processor time for one fit.
 """
 
 import argparse
