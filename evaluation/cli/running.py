@@ -19,7 +19,7 @@ Problems = Annotated[
 Methods = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", "-m", help="name, file.py:Class or pkg.mod:Class, with [param=value]."
+        "--method", "-m", help="name, file.py:Class or pkg.mod:Class, with \\[param=value]."
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder.")]
