@@ -62,7 +62,7 @@ def scan(c: Any, a: Any, w: Any, positive: bool, uniform: bool, peaks: Any) -> f
                     peak = max(peak, c[q * CHUNK + t])
             else:
                 for t in range(CHUNK):
-                    peak = max(peak, abs(c[q * CHUNK + t]))
+                    peak = max(peak, max(c[q * CHUNK + t], -c[q * CHUNK + t]))
             peaks[q] = (peak - a[0]) * w[0]
             worst = max(worst, peaks[q])
         first = k // CHUNK

@@ -1,6 +1,5 @@
 """Blocks of samples over threads, and their codes put together again."""
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -67,19 +66,29 @@ def over_blocks(
 ) -> list[tuple[np.ndarray, ...]]:
     """Run ``work(rows, scratch)`` on every block of rows, with a scratch space per thread."""
     rows = [slice(i, min(i + block, n)) for i in range(0, n, block)]
+    found: list[Any] = [None] * len(rows)
+    waiting = iter(range(len(rows)))  # taking the next is atomic under the interpreter's lock
+
+    def drain() -> None:
+        scratch = make_scratch()
+        for i in waiting:
+            found[i] = work(rows[i], scratch)
+
+    helpers = min(n_threads, len(rows)) - 1
     with blas_controller().limit(limits=1, user_api="blas"):
-        if n_threads == 1 or len(rows) == 1:
-            scratch = make_scratch()
-            return [work(part, scratch) for part in rows]
-        own = threading.local()
-
-        def run(part: slice) -> tuple[np.ndarray, ...]:
-            if not hasattr(own, "scratch"):
-                own.scratch = make_scratch()
-            return work(part, own.scratch)
-
-        with ThreadPoolExecutor(n_threads) as pool:
-            return list(pool.map(run, rows))
+        if helpers < 1:
+            drain()
+            return found
+        with ThreadPoolExecutor(helpers) as pool:
+            others = [pool.submit(drain) for _ in range(helpers)]
+            try:
+                drain()
+            finally:  # interrupted: leave the others nothing more to take
+                for _ in waiting:
+                    pass
+            for other in others:
+                other.result()
+    return found
 
 
 def mended(

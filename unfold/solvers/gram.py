@@ -1,5 +1,6 @@
 """The Gram matrix of the atoms: when it pays, in which precision, and what rounding leaves."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 
 from unfold.solvers.base import Effort, SparseProblem
 from unfold.solvers.blocks import GRAM_BYTES, blas_controller
+
+#: Atoms a tile of the Gram matrix: a tile and its mirror image stay in a core's own cache.
+TILE = 256
 
 
 def wants_gram(problem: SparseProblem) -> bool:
@@ -24,14 +28,30 @@ def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:
 
 
 def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
-    """Return ``D @ D.T``, on several threads where that is worth waking them.
+    """Return ``D @ D.T``, in tiles: half the products, the other half mirrored.
 
-    The threads of OpenBLAS keep spinning for some 20 ms after a product, on cores that blocks of
-    samples are to be solved on.
+    Tiles are shared among threads of our own, since those of OpenBLAS keep spinning for some
+    20 ms after a product, on cores that blocks of samples are to be solved on.
     """
-    worth = len(D) ** 2 * D.shape[1] > 2e9
-    with blas_controller().limit(limits=n_threads if worth else 1, user_api="blas"):
-        return np.asarray(D @ D.T)
+    k = len(D)
+    tiles = [slice(i, min(i + TILE, k)) for i in range(0, k, TILE)]
+    G = np.empty((k, k), D.dtype)
+
+    def fill(last: int) -> None:
+        rows = tiles[last]
+        for columns in tiles[: last + 1]:
+            tile = D[rows] @ D[columns].T
+            G[rows, columns] = tile
+            G[columns, rows] = tile.T
+
+    with blas_controller().limit(limits=1, user_api="blas"):
+        if n_threads == 1 or len(tiles) < 4:
+            for last in range(len(tiles)):
+                fill(last)
+        else:
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(fill, reversed(range(len(tiles)))))  # the longest rows first
+    return G
 
 
 def squared_norms(X: np.ndarray) -> np.ndarray:

@@ -37,6 +37,16 @@ def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any
 
 
 @inlined
+def refresh_support(c: Any, b: Any, G: Any, S: Any, z: Any, s: int) -> None:
+    """Set ``c = b - G z`` on the support alone."""
+    for i in range(s):
+        row, v = G[S[i]], float(b[S[i]])
+        for t in range(s):
+            v -= z[t] * row[S[t]]
+        c[S[i]] = v
+
+
+@inlined
 def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
     """Fit the support by least squares after its last atom was appended; return its size."""
     S, z, sign, e, dz, L, H, _, cc, where = work[:10]
@@ -110,7 +120,10 @@ def pursue(
             S[s], z[s], sign[s] = j, 0.0, 1.0
             where[j] = 1
             s = refit(c, positive, work, s + 1, y)
-            refresh(c, b, G, S, z, s, 0.0)
+            if s < n_nonzero:
+                refresh(c, b, G, S, z, s, 0.0)
+            else:  # the last: no atom is to be chosen, only the residual to be known
+                refresh_support(c, b, G, S, z, s)
             left = xx[r]
             for i in range(s):
                 left -= z[i] * (float(b[S[i]]) + float(c[S[i]]))

@@ -6,7 +6,7 @@ import numpy as np
 
 from unfold.solution import Solution, Status
 from unfold.solvers.base import Effort, SparseProblem
-from unfold.solvers.blocks import assemble, over_blocks
+from unfold.solvers.blocks import Compact, assemble, over_blocks
 from unfold.solvers.gram import rank_tolerance
 
 SHORTLIST = 64
@@ -56,27 +56,34 @@ def _solve_block(
     status = np.full(n, int(Status.MAX_ITER), np.int8)
     left, C = np.arange(n), X @ D.T
     for _ in range(50):
-        score = (C if problem.positive else abs(C)) / alpha[left % alpha.shape[0]]
-        m = min(SHORTLIST, D.shape[0])
-        short = np.argpartition(score, -m, axis=1)[:, -m:]
+        short = _shortlists(problem, C, alpha[left % alpha.shape[0]])
+        residuals, inside = np.empty((len(left), D.shape[1])), []
+        before = [(support[i], certificate[i]) for i in left]
         for row, i in enumerate(left):
-            listed = short[row][score[row, short[row]] > 1]
-            atoms = np.union1d(listed, support[i])
             weights = alpha[i % alpha.shape[0]]
-            small, steps, _ = solve_one(problem, X[i], atoms, weights[atoms], 0.1 * tol, max_iter)
-            support[i], values[i] = atoms[small != 0], small[small != 0]
+            listed = np.union1d(short[row], support[i])
+            atoms = D[listed].astype(float)
+            z, steps = _solve_one(problem, X[i], atoms, weights[listed], 0.1 * tol, max_iter)
+            # as it will be handed back, so that the certificate is that of what is handed back
+            z = z.astype(X.dtype).astype(float)
+            active = z != 0
+            support[i], values[i] = listed[active], z[active]
             n_iter[i] += steps
-        residuals = np.stack([X[i] - values[i].astype(X.dtype) @ D[support[i]] for i in left])
-        C = residuals @ D.T
+            residuals[row] = X[i] - values[i] @ atoms[active]
+            inside.append(atoms[active] @ residuals[row] - problem.l2 * values[i])
+        C = residuals.astype(D.dtype) @ D.T
         for row, i in enumerate(left):
-            if problem.l2:
-                C[row, support[i]] -= problem.l2 * values[i]
+            C[row, support[i]] = inside[row]
             certificate[i] = _gap(
-                problem, X[i], residuals[row], C[row], support[i], values[i],
+                problem, X[i], residuals[row], C[row], inside[row], support[i], values[i],
                 alpha[i % alpha.shape[0]],
             )  # fmt: skip
         open_ = certificate[left] > tol
         status[left[~open_]] = int(Status.CONVERGED)
+        for row in np.flatnonzero(open_):
+            (atoms, gap), at = before[row], left[row]
+            if np.array_equal(atoms, support[at]) and certificate[at] > 0.9 * gap:
+                open_[row], status[at] = False, int(Status.STALLED)
         left, C = left[open_], C[open_]
         if len(left) == 0:
             break
@@ -85,32 +92,39 @@ def _solve_block(
     return atoms, np.concatenate(values).astype(X.dtype), counts, certificate, status, n_iter
 
 
-def solve_one(
+def _shortlists(problem: SparseProblem, C: np.ndarray, alpha: np.ndarray) -> list[np.ndarray]:
+    """Return each sample's worst violators of optimality, at most ``SHORTLIST`` of them."""
+    score = (C if problem.positive else abs(C)) / alpha
+    m = min(SHORTLIST, C.shape[1])
+    worst = np.argpartition(score, -m, axis=1)[:, -m:]
+    return [atoms[score[row, atoms] > 1] for row, atoms in enumerate(worst)]
+
+
+def _solve_one(
     problem: SparseProblem,
     x: np.ndarray,
-    atoms: np.ndarray,
+    chosen: np.ndarray,
     alpha: np.ndarray,
     tol: float,
     max_iter: int,
-) -> tuple[np.ndarray, int, float]:
-    """Solve one sample over a few atoms; return its codes, steps and certificate there."""
+) -> tuple[np.ndarray, int]:
+    """Solve one sample over a few atoms, in double precision; return its codes and steps."""
     from unfold.solvers.active_set_kernel import solve_gram, workspace
-    from unfold.solvers.blocks import Compact
 
-    if len(atoms) == 0:
-        return np.zeros(0), 0, 0.0
-    chosen = problem.D[atoms]
-    most = len(atoms) if problem.l2 else min(chosen.shape)
+    if len(chosen) == 0:
+        return np.zeros(0), 0
+    most = len(chosen) if problem.l2 else min(chosen.shape)
     out = Compact(1, most + 1)
+    weights = alpha[None].astype(float)
     solve_gram(
         (chosen @ x)[None], np.array([np.dot(x, x)], np.float64), chosen @ chosen.T,
-        np.ascontiguousarray(alpha[None]), np.ascontiguousarray(1 / alpha[None]), problem.l2,
-        problem.positive, False, True, tol, rank_tolerance(chosen.dtype), max_iter,
-        workspace(len(atoms), most, chosen.dtype), *out.outputs,
+        weights, 1 / weights, problem.l2, problem.positive, False, True, tol,
+        rank_tolerance(chosen.dtype), max_iter, workspace(len(chosen), most, chosen.dtype),
+        *out.outputs,
     )  # fmt: skip
-    small, count = np.zeros(len(atoms)), int(out.counts[0])
+    small, count = np.zeros(len(chosen)), int(out.counts[0])
     small[out.atoms[0, :count]] = out.values[0, :count]
-    return small, int(out.n_iter[0]), float(out.certificate[0])
+    return small, int(out.n_iter[0])
 
 
 def _gap(
@@ -118,6 +132,7 @@ def _gap(
     x: np.ndarray,
     residual: np.ndarray,
     correlations: np.ndarray,
+    inside: np.ndarray,
     support: np.ndarray,
     values: np.ndarray,
     alpha: np.ndarray,
@@ -129,5 +144,5 @@ def _gap(
     size = correlations if problem.positive else abs(correlations)
     shrink = 1 / max(1.0, float((size / alpha).max()))
     fit = float(np.dot(residual, residual)) + problem.l2 * float(values @ values)
-    slack = float((alpha[support] * abs(values) - shrink * values * correlations[support]).sum())
+    slack = float((alpha[support] * abs(values) - shrink * values * inside).sum())
     return abs(0.5 * (1 - shrink) ** 2 * fit + slack) / (0.5 * energy)
