@@ -80,7 +80,7 @@ def _solve_block(
             )  # fmt: skip
         open_ = certificate[left] > tol
         status[left[~open_]] = int(Status.CONVERGED)
-        for row in np.flatnonzero(open_):
+        for row in np.flatnonzero(open_).tolist():
             (atoms, gap), at = before[row], left[row]
             if np.array_equal(atoms, support[at]) and certificate[at] > 0.9 * gap:
                 open_[row], status[at] = False, int(Status.STALLED)
