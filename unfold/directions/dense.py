@@ -59,6 +59,8 @@ def fit_dense(
     if n is None:
         fit = grown(moments, fit, generator, most)
     fit = exchanged(moments, fit, generator, max_exchanges)
+    if n is not None:
+        fit = swapped(moments, fit, generator, max_exchanges)
     loose = fit_cumulants(moments, fit.atoms, fit.coefficients, phases=LOOSE)
     loose = exchanged(moments, loose, generator, max_exchanges, phases=LOOSE)
     if n is None:
@@ -115,6 +117,29 @@ def exchanged(
         trial = shifted(kept, fresh, moments)
         trial = fit_cumulants(moments, trial.atoms, trial.coefficients, phases=phases)
         if len(fresh) < count or not trial.loss < fit.loss - 1e-4 * abs(fit.loss):
+            break
+        fit = trial
+    return fit
+
+
+def swapped(
+    moments: Cumulants, fit: CumulantFit, generator: torch.Generator, rounds: int
+) -> CumulantFit:
+    """Add what the residual points to and then drop the weakest, while that lowers the loss.
+
+    A term between two directions is not weak, so that exchanges do not find it; with a term more
+    it moves to one of the two.
+    """
+    n = len(fit.atoms)
+    for _ in range(rounds):
+        fresh = residual_points(moments, fit, max(2, n // 16), generator)
+        more = shifted(fit, fresh, moments)
+        more = fit_cumulants(moments, more.atoms, more.coefficients, phases=TIED)
+        value = contributions(moments, more)
+        value[weak(moments, more, 0.0)] = 0.0
+        trial = subset(more, value.argsort(descending=True)[:n].sort().values)
+        trial = fit_cumulants(moments, trial.atoms, trial.coefficients, phases=TIED)
+        if not trial.loss < fit.loss - 1e-4 * abs(fit.loss):
             break
         fit = trial
     return fit
