@@ -129,6 +129,8 @@ PLANTED_ZOO: dict[str, dict[str, Any]] = {
     },
     "tree-256in64/v1": tree(256, 64, 8, 2, 0.2, 0.005, n_train=300_000),
     "tree-256in64-alone0.3/v1": tree(256, 64, 8, 2, 0.2, 0.005, alone=0.3, n_train=300_000),
+    "tree-512in96/v1": tree(512, 96, 4, 3, 0.1, 0.002, n_train=300_000),
+    "tree-4096in512/v1": tree(4096, 512, 32, 3, 0.2, 0.0005, n_train=300_000, n_test=2_000),
     # The published parameters of SynthSAEBench-16k. Its own densities are not what it declares
     # (59 active asked for, 34 realised); here the feasible ones, 35 active, are declared.
     "tree-16384in768/v1": tree(16_384, 768, 128, 3, 0.4, 0.0005, n_train=50_000, n_test=2_000),

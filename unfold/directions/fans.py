@@ -44,7 +44,7 @@ def find_events(
     *,
     near: float = 0.93,
     least: int = 8,
-    n_points: int = 20_000,
+    n_points: int = 60_000,
 ) -> np.ndarray:
     """Return unit centres (m, d) of crowds of parallel samples, most frequent first.
 
@@ -52,7 +52,7 @@ def find_events(
     """
     norms = np.linalg.norm(X, axis=1)
     X = X[norms > 0.1 * np.median(norms)]
-    centres, counts = density_peaks(X, rng, cosine=near, least=least, n_points=n_points)
+    centres, counts = density_peaks(X, rng, cosine=near, least=least, n_points=n_points, apart=near)
     kept: list[int] = []
     for index in np.argsort(-counts, kind="stable"):
         if kept:

@@ -94,6 +94,7 @@ def density_peaks(
     cosine: float,
     least: int = 12,
     n_points: int = 6000,
+    apart: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return directions around which unit samples crowd: rays blurred by noise.
 
@@ -107,7 +108,11 @@ def density_peaks(
         Fewest samples near a peak.
     n_points : int
         Samples drawn.
+    apart : float, optional
+        Cosine with a peak below which another is looked for; that of two crowds that do not
+        overlap unless given.
     """
+    apart = 2 * cosine**2 - 1 if apart is None else apart
     norms = np.linalg.norm(X, axis=1)
     draw = rng.permutation(np.flatnonzero(norms > 0))[:n_points]
     U = np.asarray(X[draw], np.float32) / norms[draw, None].astype(np.float32)
@@ -120,13 +125,13 @@ def density_peaks(
     while free.any():
         index = int(np.where(free, crowd, -1).argmax())
         peak = U[index]
+        free &= U @ peak < cosine
         for _ in range(4):
             near = U @ peak > cosine
             peak = U[near].sum(0)
             peak = peak / np.linalg.norm(peak)
         aligned = U @ peak
-        free &= aligned < 2 * cosine**2 - 1
-        free[index] = False
+        free &= aligned < apart
         if not found or float((np.stack(found) @ peak).max()) < cosine:
             found.append(peak)
             counts.append(int((aligned > cosine).sum()))

@@ -24,12 +24,15 @@ from unfold.directions.subspace_power import (
 def choose_road(scene: Scene) -> Candidate:
     """Return the first candidate, from the cheapest road on, that the held-out samples confirm."""
     rays, counts = frequent(*ray_directions(scene.X, scene.rng))
-    if len(rays) and complete_rays(scene, rays, counts):
-        return by_rays(scene, rays, counts)
     d = scene.X.shape[1]
+    complete = len(rays) > 0 and complete_rays(scene, rays, counts)
+    if complete and (d <= 40 or not leaves_much(scene, rays, counts)):
+        return by_rays(scene, rays, counts)
     if d <= 40:
         return by_moments(scene, rays)
     events = by_events(scene)
+    if complete and (events is None or not explains_more(scene, events.dictionary, rays)):
+        return by_rays(scene, rays, counts)
     if events is not None and events.sure:
         return events
     tails = by_tails(scene, rays)
@@ -43,6 +46,21 @@ def complete_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> bool:
     if np.quantile(counts, 0.1) < 10:
         return False
     return silence_explained(scene, counts) and scene.evidence(rays, 1e-3) > 0.05
+
+
+def leaves_much(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> bool:
+    """Tell whether rays fail on codes so sparse that the right directions would not.
+
+    Features that are active only with others, as in a tree, have no ray of their own.
+    """
+    silent = max(int((scene.X == 0).all(axis=1).sum()), 1)
+    active = float((counts / (counts + silent)).sum())
+    return active < 0.05 * scene.X.shape[1] and scene.evidence(rays, 1e-3) < 0.8
+
+
+def explains_more(scene: Scene, one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether far more held-out samples are sparse, exactly, in the first dictionary."""
+    return scene.evidence(one, 1e-3) > scene.evidence(other, 1e-3) + 0.2
 
 
 def silence_explained(scene: Scene, counts: np.ndarray) -> bool:
