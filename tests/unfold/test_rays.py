@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unfold.directions.rays import frequent, parallel_groups, repeated_point
+from unfold.directions.rays import density_peaks, frequent, parallel_groups, repeated_point
 from unfold.methods.hierarchy import Events, FansMeet
 from unfold.methods.rays import Rays
 from unfold.methods.tail import TailPower
@@ -82,6 +82,19 @@ def test_noisy_rays_are_density_peaks():
     X = X + 0.01 * np.random.default_rng(1).standard_normal(X.shape)
     found = Rays(noise=0.02).fit(X[np.linalg.norm(X, axis=1) > 0.3])
     assert np.mean((D @ found.components_.T).max(axis=1) > 0.98) > 0.9
+
+
+def test_a_crowd_in_the_shadow_of_a_larger_one_is_found():
+    """Siblings in a tree share most of their path: cosine .8, and one is ten times as frequent."""
+    rng = np.random.default_rng(0)
+    first, second = np.eye(24)[0], np.r_[0.8, 0.6, np.zeros(22)]
+    X = np.concatenate([np.tile(first, (2000, 1)), np.tile(second, (200, 1))])
+    X = (X + 0.02 * rng.standard_normal(X.shape)) * rng.uniform(1, 2, (2200, 1))
+    draw = np.random.RandomState(0)
+    peaks, counts = density_peaks(X, draw, cosine=0.93, apart=0.93)
+    assert len(peaks) == 2
+    assert worst_cosine(np.stack([first, second]), peaks) > 0.999
+    assert counts.tolist() == [2000, 200]
 
 
 def test_tails_find_every_direction_in_many_dimensions():

@@ -89,6 +89,26 @@ def test_moments_and_polish_where_nothing_occurs_alone(n):
     assert found.evidence_["exact_fraction"] > 0.05
 
 
+def test_rays_do_not_hide_a_tree():
+    """Flat features have exact rays; those of the trees, never alone, have none."""
+    rng = np.random.default_rng(0)
+    n, d = 30_000, 48
+    D = rng.standard_normal((40, d))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    size = np.abs(4 + 0.6 * rng.standard_normal((n, 40)))
+    Z = np.zeros((n, 40))
+    Z[:, 16:] = (rng.random((n, 24)) < 0.015) * size[:, 16:]
+    for root in range(4):
+        on = rng.random(n) < 0.05
+        child = 4 + 3 * root + rng.integers(0, 3, n)
+        Z[on, root] = size[on, root]
+        Z[on, child[on]] = size[on, child[on]]
+    found = recover(Z @ D)
+    assert found.road_.startswith("events")
+    assert ((D @ found.components_.T).max(axis=1) > 0.9).mean() > 0.95
+    assert abs(found.n_components_ - 40) <= 2
+
+
 def test_dense_codes_take_the_joint_fit():
     X, D, _ = planted(8, 14, 0.5, 60_000)
     found = recover(X, 14)
