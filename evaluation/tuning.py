@@ -1,13 +1,9 @@
 """Hyper-parameters without the truth: the shortest description of held-out activations.
 
 A dictionary and its codes describe a sample ``x`` in two parts: which atoms are on and how
-strongly, and the residual. The criterion is the mean number of nats per sample,
-
-    d/2 log(residual variance per dimension) + L0 (log k + c),
-
-the code length of a Gaussian residual and of a support among ``k`` atoms (Rissanen, 1978,
-"Modeling by shortest data description"). All methods get the same number of trials on the same
-split, and the time limit of the cell covers all of them.
+strongly, and the residual. The criterion is the mean number of nats per sample that
+`unfold.directions.description.nats` counts. All methods get the same number of trials on the
+same split, and the time limit of the cell covers all of them.
 """
 
 import itertools
@@ -17,15 +13,11 @@ from typing import Any
 
 import numpy as np
 
-CRITERION = "description-length/v1"
+CRITERION = "description-length/v2"
 #: Share of the training activations that candidates are fitted on; the rest judges them.
 FITTED_SHARE = 0.8
 #: Most samples that the criterion is computed on.
 JUDGED = 4000
-#: Nats that an amplitude costs, to the precision of a percent of its range.
-AMPLITUDE_NATS = float(np.log(100))
-#: Residuals below this share of the variance count as perfect: no method wins by rounding.
-FLOOR = 1e-4
 
 #: Spaces of foreign classes, which cannot carry a ``search_space`` of their own.
 SEARCH_SPACES: dict[str, dict[str, list[Any]]] = {
@@ -105,25 +97,15 @@ def description_length(estimator: Any, X: np.ndarray) -> float:
     Codes are refitted by least squares on their own support, so that shrinkage is not mistaken
     for noise.
     """
+    from unfold.directions.description import nats
     from unfold.registry import dictionary_of
 
     D = np.asarray(dictionary_of(estimator), dtype=np.float64)
     codes = estimator.transform(X)
-    codes = np.asarray(codes.toarray() if hasattr(codes, "toarray") else codes)
-    mean = np.asarray(getattr(estimator, "mean_", 0.0), dtype=np.float64)
-    centred = X - mean
-    k, d = D.shape
-    support = codes != 0
-    residual = 0.0
-    for x, on in zip(centred, support, strict=True):
-        atoms = D[on]
-        # More atoms than dimensions describe anything exactly.
-        if 0 < len(atoms) < d:
-            weights = np.linalg.lstsq(atoms.T, x, rcond=None)[0]
-            residual += float(((x - weights @ atoms) ** 2).sum())
-        elif not len(atoms):
-            residual += float((x**2).sum())
-    variance = float(X.var(axis=0).sum()) / d
-    noise = max(residual / centred.size, FLOOR * variance)
-    l0 = float(support.sum(axis=1).mean())
-    return 0.5 * d * float(np.log(noise)) + l0 * (float(np.log(k)) + AMPLITUDE_NATS)
+    support = np.asarray(codes.toarray() if hasattr(codes, "toarray") else codes) != 0
+    centred = np.asarray(X - np.asarray(getattr(estimator, "mean_", 0.0)), dtype=np.float64)
+    refitted = np.zeros(support.shape)
+    for z, x, on in zip(refitted, centred, support, strict=True):
+        if on.any():
+            z[on] = np.linalg.lstsq(D[on].T, x, rcond=None)[0]
+    return nats(centred, D, refitted)

@@ -9,7 +9,7 @@ from evaluation.cells import tidy
 from evaluation.rescore import rescore
 from evaluation.runner import run
 from evaluation.store import load_records
-from evaluation.tuning import AMPLITUDE_NATS, FITTED_SHARE, candidates, description_length, tune
+from evaluation.tuning import FITTED_SHARE, candidates, description_length, tune
 from unfold import get_method, list_methods
 
 SPEC = {
@@ -53,7 +53,8 @@ def test_description_length_is_the_formula():
     codes = X[:, :3]
     noise = (X[:, 3:] ** 2).sum() / X.size
     l0 = (codes != 0).sum(1).mean()
-    expected = 3 * np.log(noise) + l0 * (np.log(3) + AMPLITUDE_NATS)
+    amplitude = 0.5 * np.log1p((codes**2).mean() / noise)
+    expected = 3 * np.log(noise) + l0 * (np.log(3) + amplitude)
     assert description_length(coder, X) == pytest.approx(expected)
 
 

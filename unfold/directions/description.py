@@ -9,9 +9,6 @@ FLOOR = 1e-6
 def description_length(X: np.ndarray, D: np.ndarray, n_active: int, *, positive: bool) -> float:
     """Return the mean nats that it takes to describe a sample by at most ``n_active`` atoms.
 
-    A Gaussian residual, which atoms of the dictionary are on, and amplitudes to the precision
-    that the residual warrants: ``d/2 log v + L0 (log k + 1/2 log(1 + <z^2> / v))``.
-
     Parameters
     ----------
     X : ndarray of shape (n, d)
@@ -24,16 +21,35 @@ def description_length(X: np.ndarray, D: np.ndarray, n_active: int, *, positive:
     Returns
     -------
     float
-
-    References
-    ----------
-    Rissanen (1978), Modeling by shortest data description.
     """
     from unfold.encode import sparse_encode
 
     codes = sparse_encode(
         X, D, penalty="l0", n_nonzero=min(n_active, *D.shape), positive=positive
     ).codes
+    return nats(X, D, codes)
+
+
+def nats(X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> float:
+    """Return the mean nats that it takes to describe a sample by given codes.
+
+    A Gaussian residual, which atoms of the dictionary are on, and amplitudes to the precision
+    that the residual warrants: ``d/2 log v + L0 (log k + 1/2 log(1 + <z^2> / v))``.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    D : ndarray of shape (k, d)
+    codes : ndarray of shape (n, k)
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Rissanen (1978), Modeling by shortest data description.
+    """
     floor = max(FLOOR * float(X.var(axis=0).mean()), np.finfo(np.float64).tiny)
     variance = max(float(np.mean((X - codes @ D) ** 2)), floor)
     active = int(np.count_nonzero(codes))
