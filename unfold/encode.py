@@ -101,19 +101,16 @@ def sparse_encode(
         raise ValueError(f"tol must be positive, got {tol}.")
     effort = Effort(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
     solution = as_solver(solver, problem).solve(problem, effort)
-    return _refit(solution, X, D, positive, sparse_output) if debias else solution
+    return _refit(solution, X, D, positive) if debias else solution
 
 
-def _refit(solution: Solution, X: Any, D: Any, positive: bool, sparse_output: bool) -> Solution:
-    from scipy.sparse import csr_array
-
-    if sparse_output and is_tensor(X):
+def _refit(solution: Solution, X: Any, D: Any, positive: bool) -> Solution:
+    if is_tensor(X) and not is_tensor(solution.codes):
         raise ValueError("debias with sparse_output takes NumPy arrays: call .numpy() on X first.")
-    dense = solution.codes.toarray() if sparse_output else solution.codes
-    codes = least_squares_on_support(X, D, dense, positive=positive)
+    codes = least_squares_on_support(X, D, solution.codes, positive=positive)
     return replace(
         solution,
-        codes=csr_array(codes) if sparse_output else codes,
+        codes=codes,
         certificate=relative_residual(X, D, codes),
         certificate_kind="relative_residual",
     )

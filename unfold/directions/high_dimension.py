@@ -1,20 +1,25 @@
-"""Roads for many dimensions: tails with reseeding for flat worlds, events and fans for trees."""
+"""Roads for many dimensions: crowds, with fans where there is a hierarchy, and tails."""
 
 import numpy as np
 import torch
 
-from unfold.directions.fans import find_events, measure_events, meet
+from unfold.directions.completion import Explained, audible_samples, completed
+from unfold.directions.crowds import find_crowds, silence
+from unfold.directions.fans import measure_events
+from unfold.directions.meet import meet
 from unfold.directions.moments import whitening
 from unfold.directions.polish import Polished, anneal, normalised, pursue
 from unfold.directions.scene import Candidate, Scene, joined, judged, needed
 from unfold.directions.tails import spread_out, tail_power
 
-#: Samples that tails and residuals are taken from.
-TAIL = 40_000
+#: Samples that tails and residuals are taken from, and that the last polish looks at.
+TAIL, FINISH = 40_000, 20_000
 #: Share of a large sample's norm below which samples may be noise alone.
 QUIET = 0.2
 #: Unexplained samples that are worth another look.
 HARD = 500
+#: Share of what crowds leave unexplained that fans must leave less than.
+LESS = 0.8
 
 
 def by_tails(scene: Scene, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
@@ -90,40 +95,58 @@ def reseeded(
         share = fit.share
         # what a poorly fitted sample keeps after its atoms points to the one it lacks
         seeds = missed - np.asarray(fit.codes[~fit.met] @ known) + white.mean.numpy()
-    last = anneal(X[:20_000], known, n_nonzero=n_nonzero)
+    return finished(X, known, n, n_nonzero)
+
+
+def by_crowds(scene: Scene) -> Candidate | None:
+    """Return directions that start from crowds of parallel samples, or None where none crowd.
+
+    Features are the crowds themselves, or in a hierarchy what the fans of events share: a world is
+    hierarchical where that leaves less unexplained. Features too rare to crowd come from the
+    residuals of unexplained samples.
+    """
+    noise = silence(scene.X, scene.rng)
+    crowds = find_crowds(scene.X, scene.rng, noise=noise)
+    if len(crowds.centres) < 4:
+        return None
+    events = measure_events(scene.X, crowds)
+    nodes = meet(events)
+    shared = len({node.parent for node in nodes} - {-1})
+    fans = np.array([node.direction for node in nodes]).reshape(-1, scene.X.shape[1])
+    judges = audible_samples(scene.held_out, noise)
+    if not shared or left_over(judges, fans, noise) > LESS * left_over(
+        judges, crowds.centres, noise
+    ):
+        D, _ = completed(scene.X, crowds.centres, scene.rng, noise)
+        return flat(scene, D, "crowds + polish")
+    D, seen = completed(scene.X, fans, scene.rng, noise)
+    explained = float(Explained.by(D, judges, noise).met.mean())
+    measured = {
+        "exact_fraction": explained,
+        "wide_fans": float(np.mean([event.rank > 1 for event in events])),
+        "shared_nodes": float(shared),
+    }
+    return Candidate(
+        "events, fans, meet", D, seen.usage / (seen.usage + 5.0), measured,
+        noise=noise / np.sqrt(D.shape[1]), sure=explained > 0.5,
+    )  # fmt: skip
+
+
+def left_over(X: np.ndarray, D: np.ndarray, noise: float) -> float:
+    """Return the share of the energy of samples that directions leave unexplained."""
+    return float((Explained.by(D, X, noise).residual ** 2).sum(axis=1).mean()) + 1e-4
+
+
+def flat(scene: Scene, D: np.ndarray, road: str) -> Candidate:
+    """Return directions of features without a hierarchy, polished and judged."""
+    n_nonzero = max(2, D.shape[1] // 8)
+    return judged(scene, finished(loud(scene.X), D, scene.n, n_nonzero), road)
+
+
+def finished(X: np.ndarray, D: np.ndarray, n: int | None, n_nonzero: int) -> Polished:
+    """Return directions polished down to the noise, without those that few samples need."""
+    last = anneal(X[:FINISH], D, n_nonzero=n_nonzero)
     kept = needed(last, n)
     if kept.all():
         return last
-    return anneal(X[:20_000], last.dictionary[kept], n_nonzero=n_nonzero, start=0.05)
-
-
-def by_events(scene: Scene) -> Candidate | None:
-    """Return features read off the fans of single events, or None where there is no hierarchy.
-
-    A world is taken for hierarchical where a tenth of the events or more vary in more than one
-    magnitude, and where fans meet in directions that several events share.
-    """
-    centres = find_events(scene.X, scene.rng)
-    if len(centres) < 4:
-        return None
-    events = measure_events(scene.X, centres)
-    wide = np.array([event.rank > 1 for event in events])
-    if len(events) < 4 or wide.mean() < 0.1:
-        return None
-    nodes = meet(events)
-    if not any(node.parent >= 0 for node in nodes):
-        return None
-    covered = sum(event.count for event in events) / max(len(scene.X), 1)
-    weights = np.array([node.weight for node in nodes], np.float64)
-    evidence = {
-        "covered": covered,
-        "wide_fans": float(wide.mean()),
-        "shared_nodes": float(len({node.parent for node in nodes if node.parent >= 0})),
-    }
-    return Candidate(
-        "events, fans, meet",
-        np.stack([node.direction for node in nodes]),
-        weights / (weights + 30.0),
-        evidence,
-        sure=covered > 0.1,
-    )
+    return anneal(X[:FINISH], last.dictionary[kept], n_nonzero=n_nonzero, start=0.05)

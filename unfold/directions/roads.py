@@ -8,7 +8,7 @@ import torch
 from unfold.directions.count import replicated
 from unfold.directions.dense import fit_dense, misfit
 from unfold.directions.gauss_newton import contributions, fit_cumulants, residual_points
-from unfold.directions.high_dimension import by_events, by_tails
+from unfold.directions.high_dimension import by_crowds, by_tails
 from unfold.directions.moments import Cumulants, cumulants
 from unfold.directions.rays import frequent, ray_directions
 from unfold.directions.scene import FEW, POLISH, REFINED, Candidate, Scene, joined, polished
@@ -20,6 +20,9 @@ from unfold.directions.subspace_power import (
     stacked_span,
 )
 
+#: Share of the samples explained that no other road need beat.
+MOST = 0.6
+
 
 def choose_road(scene: Scene) -> Candidate:
     """Return the first candidate, from the cheapest road on, that the held-out samples confirm."""
@@ -30,13 +33,20 @@ def choose_road(scene: Scene) -> Candidate:
         return by_rays(scene, rays, counts)
     if d <= 40:
         return by_moments(scene, rays)
-    events = by_events(scene)
-    if complete and (events is None or not explains_more(scene, events.dictionary, rays)):
+    crowds = by_crowds(scene)
+    if complete and (crowds is None or not explains_more(scene, crowds.dictionary, rays)):
         return by_rays(scene, rays, counts)
-    if events is not None and events.sure:
-        return events
-    tails = by_tails(scene, rays)
-    return tails if tails.sure or events is None else events
+    if crowds is not None and crowds.sure and crowds.evidence["exact_fraction"] > MOST:
+        return crowds
+    tails = by_tails(scene, rays if crowds is None else crowds.dictionary)
+    return tails if crowds is None or better(tails, crowds) else crowds
+
+
+def better(one: Candidate, other: Candidate) -> bool:
+    """Tell whether the first candidate is the surer, or explains more samples."""
+    if one.sure != other.sure:
+        return one.sure
+    return one.evidence["exact_fraction"] > other.evidence["exact_fraction"]
 
 
 def complete_rays(scene: Scene, rays: np.ndarray, counts: np.ndarray) -> bool:

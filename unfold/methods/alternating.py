@@ -6,10 +6,11 @@ import numpy as np
 
 from unfold.arrays import unit_rows
 from unfold.methods.base import MethodCard
-from unfold.methods.coding import SparseCoder, debias, drawn_samples, root_mean_square, sparse_codes
+from unfold.methods.coding import SparseCoder, drawn_samples, root_mean_square, sparse_codes
 from unfold.methods.enumeration import width
 from unfold.methods.pruning import merge, needed, sums
 from unfold.solution import Status
+from unfold.solvers.debias import debias
 
 #: (alpha at the start, alpha at the end, extra atoms that make an atom needed) of each round.
 ROUNDS = ((0.3, 0.02, 0.1), (0.2, 0.02, 0.2), (0.1, 0.01, 0.3))

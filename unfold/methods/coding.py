@@ -60,36 +60,3 @@ def drawn_samples(X: np.ndarray, k: int, rng: np.random.RandomState) -> np.ndarr
     picks = rng.choice(len(X), size=some, replace=False, p=energy / energy.sum())
     rest = rng.standard_normal((k - some, X.shape[1]))
     return unit_rows(np.concatenate([X[picks], rest]))  # type: ignore[return-value]
-
-
-def debias(X: np.ndarray, D: np.ndarray, codes: np.ndarray, *, positive: bool = True) -> np.ndarray:
-    """Return least-squares codes on the support of given ones.
-
-    An L1 penalty shrinks what it selects; this fits the selected atoms anew, sample by sample.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-    D : ndarray of shape (k, d)
-    codes : ndarray of shape (n, k)
-        Only where they are non-zero matters.
-    positive : bool
-        Clip negative fits at zero.
-
-    Returns
-    -------
-    ndarray of shape (n, k)
-    """
-    gram, inner = D @ D.T, X @ D.T
-    out = np.zeros_like(inner)
-    active = codes != 0
-    sizes = active.sum(axis=1)
-    for size in np.unique(sizes[sizes > 0]):
-        rows = np.flatnonzero(sizes == size)
-        columns = np.nonzero(active[rows])[1].reshape(len(rows), size)
-        blocks = gram[columns[:, :, None], columns[:, None, :]]
-        # A trace of ridge keeps coinciding atoms from making the block singular.
-        blocks = blocks + 1e-6 * np.eye(size, dtype=gram.dtype)
-        fitted = np.linalg.solve(blocks, inner[rows[:, None], columns][:, :, None])[:, :, 0]
-        out[rows[:, None], columns] = np.maximum(fitted, 0) if positive else fitted
-    return out

@@ -5,7 +5,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unfold.directions.codes import sharp_codes
-from unfold.directions.fans import find_events, measure_events, meet
+from unfold.directions.completion import completed
+from unfold.directions.crowds import find_crowds, silence
+from unfold.directions.fans import measure_events
+from unfold.directions.lineage import parents_of
+from unfold.directions.meet import meet
 from unfold.directions.rays import repeated_point
 from unfold.methods.base import MethodCard, Recovery
 from unfold.solution import Status
@@ -28,7 +32,7 @@ class Events(Recovery):
         family="compressed sensing",
         solves="peaks of the density of sample directions",
         paper="own; after Fukunaga and Hostetler 1975, mean shift",
-        cost="O(M^2 d) for M = 20,000 samples",
+        cost="O(M^2 d) for M = 100,000 samples at most",
         fails="more than about four events at once; reads paths, not features, in a hierarchy",
         enumerates=True,
     )
@@ -43,8 +47,8 @@ class Events(Recovery):
         return np.asarray((X - self.mean_).astype(X.dtype))
 
     def _fit(self, X: np.ndarray) -> None:
-        centred = self._centred(X)
-        centres = find_events(centred, self._rng())
+        centred, rng = self._centred(X), self._rng()
+        centres = find_crowds(centred, rng, noise=silence(centred, rng)).centres
         if not len(centres):
             self.status_ = Status.STALLED
             centres = centred[np.linalg.norm(centred, axis=1).argmax()][None]
@@ -60,12 +64,13 @@ class FansMeet(Events):
     The samples of one event (one path from root to leaf) vary in the magnitudes of the features
     along the path, and so span a subspace, the event's fan. A parent is the direction common to
     the fans of all its descendants: peeling the most widely shared direction first yields the
-    tree. Where every fan is a line the events themselves are returned.
+    tree. Where every fan is a line the events themselves are returned. What is too rare to be an
+    event of its own is read off the residuals of samples of which all else is known.
 
     Parameters
     ----------
     n_components : int, optional
-        Most directions, by samples; unless given, all that were read off.
+        Most directions, by samples that use them; unless given, all that were read off.
     random_state : int, RandomState or None
 
     Attributes
@@ -78,24 +83,25 @@ class FansMeet(Events):
         family="hierarchy",
         solves="directions shared by the subspaces that single events span",
         paper="own",
-        cost="O(M^2 d) for M = 20,000 samples, then O(E^2 d) for E events",
+        cost="O(M^2 d) for M = 100,000 samples at most, then O(E^2 d) for E events",
         fails="constant magnitudes; noise above the variation of magnitudes; dense codes",
         enumerates=True,
     )
 
     def _fit(self, X: np.ndarray) -> None:
-        centred = self._centred(X)
-        centres = find_events(centred, self._rng())
-        events = measure_events(centred, centres) if len(centres) else []
-        if not events:
+        centred, rng = self._centred(X), self._rng()
+        noise = silence(centred, rng)
+        crowds = find_crowds(centred, rng, noise=noise)
+        nodes = meet(measure_events(centred, crowds))
+        if not nodes:
             self.status_ = Status.STALLED
-            centres = centres if len(centres) else centred[:1] + 1e-12
+            longest = centred[np.linalg.norm(centred, axis=1).argmax()][None]
+            centres = crowds.centres if len(crowds.centres) else longest
             self.components_ = centres[: self.n_components]
             self.parents_ = np.full(len(self.components_), -1)
             return
-        nodes = meet(events)
-        weights = np.array([node.weight for node in nodes])
-        order = np.argsort(-weights, kind="stable")[: self.n_components]
-        place = {int(old): new for new, old in enumerate(order)}
-        self.components_ = np.stack([nodes[i].direction for i in order])
-        self.parents_ = np.array([place.get(nodes[i].parent, -1) for i in order])
+        start = np.stack([node.direction for node in nodes])
+        D, seen = completed(centred, start, rng, noise)
+        order = np.argsort(-seen.usage, kind="stable")[: self.n_components]
+        self.components_ = D[order]
+        self.parents_ = parents_of(seen.codes[:, order])

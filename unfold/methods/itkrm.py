@@ -6,8 +6,8 @@ import numpy as np
 
 from unfold.arrays import unit_rows
 from unfold.methods.base import MethodCard
-from unfold.methods.coding import debias
 from unfold.methods.ksvd import HINTS, PursuitLearner
+from unfold.solvers.debias import debias
 
 
 @final

@@ -3,8 +3,10 @@
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from unfold.arrays import is_tensor, like, to_numpy
+from unfold.solvers.gram import rank_tolerance
 
 
 def debias(X: Any, D: Any, Z: Any, *, positive: bool = True) -> Any:
@@ -14,24 +16,55 @@ def debias(X: Any, D: Any, Z: Any, *, positive: bool = True) -> Any:
 
     Parameters
     ----------
-    X, D, Z : arrays of shape (n, d), (k, d), (n, k)
+    X, D : arrays of shape (n, d), (k, d)
+    Z : array or csr_array of shape (n, k)
     positive : bool
         Keep codes non-negative; some may then become zero.
 
     Returns
     -------
-    array of shape (n, k)
+    array or csr_array of shape (n, k)
+        Of the kind of ``Z``.
     """
+    data, atoms = to_numpy(X), to_numpy(D)
+    codes = sparse.csr_array(Z if sparse.issparse(Z) else to_numpy(Z), copy=True)
+    codes.eliminate_zeros()
+    values = codes.data.astype(np.float64)
+    failed = _refitted(data, atoms, codes, values)
+    low = np.zeros(len(failed), bool)
+    if positive:
+        owner = np.repeat(np.arange(len(failed)), np.diff(codes.indptr))
+        low[owner[values < 0]] = True
+    for i in np.flatnonzero(failed | low):
+        row = slice(codes.indptr[i], codes.indptr[i + 1])
+        values[row] = _one(data[i], atoms[codes.indices[row]], positive)
+    codes.data = values.astype(codes.dtype)
+    codes.eliminate_zeros()
+    if sparse.issparse(Z):
+        return codes
+    dense = codes.toarray()
+    return like(dense, X) if is_tensor(X) else dense
+
+
+def _refitted(X: np.ndarray, D: np.ndarray, codes: Any, values: np.ndarray) -> np.ndarray:
+    """Write least-squares values; return which samples' atoms depend on one another."""
+    from unfold.solvers.debias_kernel import refit
+
+    most = int(np.diff(codes.indptr).max(initial=0))
+    failed = np.zeros(X.shape[0], bool)
+    refit(
+        np.ascontiguousarray(X), np.ascontiguousarray(D, X.dtype), codes.indptr.astype(np.int64),
+        codes.indices.astype(np.int32), values, rank_tolerance(np.float64),
+        np.zeros((most + 2, most + 1)), failed,
+    )  # fmt: skip
+    return failed
+
+
+def _one(x: np.ndarray, atoms: np.ndarray, positive: bool) -> np.ndarray:
+    """Return the least-squares values of one sample, whatever its atoms."""
     from scipy.optimize import nnls
 
-    data, atoms, codes = (to_numpy(A).astype(np.float64) for A in (X, D, Z))
-    refit = np.zeros_like(codes)
-    for i in range(len(codes)):
-        on = np.flatnonzero(codes[i])
-        if len(on) == 0:
-            continue
-        if positive:
-            refit[i, on] = nnls(atoms[on].T, data[i])[0]
-        else:
-            refit[i, on] = np.linalg.lstsq(atoms[on].T, data[i], rcond=None)[0]
-    return like(refit, X) if is_tensor(X) else refit.astype(np.asarray(Z).dtype)
+    x, atoms = x.astype(np.float64), atoms.astype(np.float64)
+    if positive:
+        return np.asarray(nnls(atoms.T, x)[0])
+    return np.asarray(np.linalg.lstsq(atoms.T, x, rcond=None)[0])

@@ -1,0 +1,137 @@
+"""What known directions leave unexplained: features too rare to have been found alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from unfold.directions.crowds import find_crowds
+from unfold.directions.fans import measure_events
+from unfold.directions.lineage import adopted
+from unfold.directions.meet import meet
+from unfold.directions.polish import weighted_update
+
+#: Price of a code, as a share of a sample's norm: above what unrelated directions correlate.
+PRICE = 0.05
+#: Residual, as a share of the norm, from which a sample counts as unexplained.
+UNEXPLAINED = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Unit samples and their codes.
+
+    Attributes
+    ----------
+    Y : ndarray of shape (n, d)
+    norms : ndarray of shape (n,)
+        What the samples were divided by.
+    codes : csr_array of shape (n, k)
+    residual : ndarray of shape (n, d)
+    met : ndarray of shape (n,), bool
+        Whether the sample is explained, up to the noise.
+    """
+
+    Y: np.ndarray
+    norms: np.ndarray
+    codes: sparse.csr_array
+    residual: np.ndarray
+    met: np.ndarray
+
+    @classmethod
+    def by(cls, D: np.ndarray, X: np.ndarray, noise: float = 0.0) -> "Explained":
+        """Return samples, none of them zero, explained by L1 codes, debiased, up to the noise.
+
+        L1 stops where nothing correlates with the residual any more, where a pursuit to a small
+        residual would make up what is missing from unrelated directions.
+        """
+        from unfold.encode import sparse_encode
+
+        norms = np.linalg.norm(X, axis=1)
+        Y = np.asarray(X / norms[:, None], np.float32)
+        D = D.astype(np.float32)
+        # unrelated directions correlate with noise too
+        chance = np.sqrt(2 * np.log(len(D)) / D.shape[1]) * noise / np.median(norms)
+        price = max(PRICE, float(chance))
+        parts = [
+            sparse_encode(Y[s : s + 5000], D, alpha=price, debias=True, sparse_output=True).codes
+            for s in range(0, len(Y), 5000)
+        ]
+        codes = sparse.csr_array(sparse.vstack(parts))
+        residual = Y - codes @ D
+        size = np.linalg.norm(residual, axis=1)
+        met = size < np.maximum(UNEXPLAINED, 1.25 * noise / norms)
+        return cls(Y, norms, codes, residual, met)
+
+    @property
+    def usage(self) -> np.ndarray:
+        """Number (k,) of explained samples that use each direction."""
+        return np.bincount(self.codes[self.met].indices, minlength=self.codes.shape[1])
+
+    @property
+    def magnitudes(self) -> sparse.csr_array:
+        """Codes of the explained samples at their own norm."""
+        return sparse.csr_array(self.codes[self.met] * self.norms[self.met, None])
+
+
+def audible_samples(X: np.ndarray, noise: float) -> np.ndarray:
+    """Return the samples that are more than noise."""
+    norms = np.linalg.norm(X, axis=1)
+    return X[norms > max(0.1 * np.median(norms[norms > 0]), 1.5 * noise)]
+
+
+def completed(
+    X: np.ndarray,
+    D: np.ndarray,
+    rng: np.random.RandomState,
+    noise: float = 0.0,
+    max_rounds: int = 4,
+) -> tuple[np.ndarray, Explained]:
+    """Add what the residuals of unexplained samples crowd around, until that is nothing new.
+
+    Where all but one feature of a sample is known, its residual points along that one. Each round
+    also refines all directions by least squares on explained samples, takes out of children what
+    they hold of their parents, and drops directions out of use.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    D : ndarray of shape (k, d)
+        Unit rows.
+    rng : RandomState
+    noise : float
+        Norm of samples of nothing but noise.
+    max_rounds : int
+
+    Returns
+    -------
+    directions : ndarray of shape (m, d)
+    explained : Explained
+        The samples of the last round.
+    """
+    X = audible_samples(X, noise)
+    for _ in range(max_rounds):
+        draw = X[rng.permutation(len(X))[: max(20_000, 12 * len(D))]]
+        now = Explained.by(D, draw, noise)
+        rest = now.residual[~now.met]
+        blur = noise / np.median(now.norms)
+        nodes = meet(measure_events(rest, find_crowds(rest, rng, near=0.85, noise=blur), near=0.9))
+        fresh = np.array([node.direction for node in nodes]).reshape(-1, D.shape[1])
+        fresh = fresh[(fresh @ D.T).max(axis=1) < 0.9]
+        if len(fresh):
+            D = np.concatenate([D, fresh])
+            now = Explained.by(D, draw, noise)
+        clean = adopted(refined(D, now), now.magnitudes)
+        moved = int(((clean * D).sum(axis=1) < 0.95).sum())
+        used = now.usage >= 3
+        D = clean[used]
+        if len(fresh) + moved < 0.01 * len(D):
+            break
+    return D, Explained.by(D, draw, noise)
+
+
+def refined(D: np.ndarray, now: Explained) -> np.ndarray:
+    """Return directions after a least-squares step on explained samples, close ones first."""
+    size = np.linalg.norm(now.residual, axis=1)
+    weights = now.met / (size**2 + 0.01**2)
+    return weighted_update(now.Y, D, now.codes, weights / weights.max(), ridge=1e-6)
