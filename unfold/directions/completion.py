@@ -15,6 +15,8 @@ from unfold.directions.polish import weighted_update
 PRICE = 0.05
 #: Residual, as a share of the norm, from which a sample counts as unexplained.
 UNEXPLAINED = 0.1
+#: Share of the median usage below which a direction is suspected of being a sum of others.
+RARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,8 @@ class Explained:
         What the samples were divided by.
     codes : csr_array of shape (n, k)
     residual : ndarray of shape (n, d)
+    noise : float
+        Norm of the noise: what is left of well-explained samples.
     met : ndarray of shape (n,), bool
         Whether the sample is explained, up to the noise.
     """
@@ -36,6 +40,7 @@ class Explained:
     norms: np.ndarray
     codes: sparse.csr_array
     residual: np.ndarray
+    noise: float
     met: np.ndarray
 
     @classmethod
@@ -60,8 +65,10 @@ class Explained:
         codes = sparse.csr_array(sparse.vstack(parts))
         residual = Y - codes @ D
         size = np.linalg.norm(residual, axis=1)
+        # a fifth of the samples or more are explained: what they leave is noise, known or not
+        noise = max(noise, float(np.quantile(size * norms, 0.2)))
         met = size < np.maximum(UNEXPLAINED, 1.25 * noise / norms)
-        return cls(Y, norms, codes, residual, met)
+        return cls(Y, norms, codes, residual, noise, met)
 
     @property
     def usage(self) -> np.ndarray:
@@ -123,11 +130,42 @@ def completed(
             now = Explained.by(D, draw, noise)
         clean = adopted(refined(D, now), now.magnitudes)
         moved = int(((clean * D).sum(axis=1) < 0.95).sum())
-        used = now.usage >= 3
-        D = clean[used]
+        D = clean[now.usage >= min(3, now.usage.max())]
         if len(fresh) + moved < 0.01 * len(D):
             break
-    return D, Explained.by(D, draw, noise)
+    seen = Explained.by(D, draw, noise)
+    needed = indispensable(D, seen, draw, noise, rng)
+    return D[needed], Explained.by(D[needed], draw, noise)
+
+
+def indispensable(
+    D: np.ndarray, seen: Explained, X: np.ndarray, noise: float, rng: np.random.RandomState
+) -> np.ndarray:
+    """Return a mask of directions without which most of their samples take two codes more.
+
+    Sums of two features, and features twice over, are used but not needed. Only directions that
+    few samples use are put to the test, a tenth of all at a time.
+    """
+    usage = seen.usage
+    suspects = rng.permutation(np.flatnonzero(usage < RARE * np.median(usage)))
+    kept = np.ones(len(D), bool)
+    columns = sparse.csc_array(seen.codes > 0)
+    for group in np.array_split(suspects, max(1, -(-10 * len(suspects) // len(D)))):
+        if not len(group):
+            continue
+        without = kept.copy()
+        without[group] = False
+        users = columns[:, group]
+        rows = np.flatnonzero((np.asarray(users.sum(axis=1)) > 0) & seen.met)
+        if not len(rows):
+            continue
+        other = Explained.by(D[without], X[rows], noise)
+        more = np.diff(other.codes.indptr) - np.diff(seen.codes.indptr)[rows]
+        still = other.met & (more <= 1)
+        of_each = sparse.csr_array(users)[rows].astype(np.float64)
+        share = (of_each.T @ still.astype(np.float64)) / np.maximum(of_each.sum(axis=0), 1)
+        kept[group[share > 0.5]] = False
+    return kept
 
 
 def refined(D: np.ndarray, now: Explained) -> np.ndarray:

@@ -46,7 +46,7 @@ class Neighbours:
         n, d = U.shape
         S, loose = U, cosine
         if d > SKETCH:
-            S = unit_rows(U @ rng.standard_normal((d, SKETCH)).astype(U.dtype))
+            S = np.asarray(unit_rows(U @ rng.standard_normal((d, SKETCH)).astype(U.dtype)))
             loose = cosine - 3 * (1 - cosine**2) / SKETCH**0.5
         pairs = []
         for first in range(0, n, BLOCK):

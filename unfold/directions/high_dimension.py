@@ -8,8 +8,8 @@ from unfold.directions.crowds import find_crowds, silence
 from unfold.directions.fans import measure_events
 from unfold.directions.meet import meet
 from unfold.directions.moments import whitening
-from unfold.directions.polish import Polished, anneal, normalised, pursue
-from unfold.directions.scene import Candidate, Scene, joined, judged, needed
+from unfold.directions.polish import Polished, anneal, normalised, pursue, refine_noisy
+from unfold.directions.scene import POLISH, REFINED, Candidate, Scene, joined, judged, needed
 from unfold.directions.tails import spread_out, tail_power
 
 #: Samples that tails and residuals are taken from, and that the last polish looks at.
@@ -18,6 +18,8 @@ TAIL, FINISH = 40_000, 20_000
 QUIET = 0.2
 #: Unexplained samples that are worth another look.
 HARD = 500
+#: Noise, as a share of a sample's norm, that a polish cannot go below.
+NOISY = 0.03
 #: Share of what crowds leave unexplained that fans must leave less than.
 LESS = 0.8
 
@@ -117,8 +119,8 @@ def by_crowds(scene: Scene) -> Candidate | None:
     if not shared or left_over(judges, fans, noise) > LESS * left_over(
         judges, crowds.centres, noise
     ):
-        D, _ = completed(scene.X, crowds.centres, scene.rng, noise)
-        return flat(scene, D, "crowds + polish")
+        D, seen = completed(scene.X, crowds.centres, scene.rng, noise)
+        return flat(scene, D, seen)
     D, seen = completed(scene.X, fans, scene.rng, noise)
     explained = float(Explained.by(D, judges, noise).met.mean())
     measured = {
@@ -137,10 +139,22 @@ def left_over(X: np.ndarray, D: np.ndarray, noise: float) -> float:
     return float((Explained.by(D, X, noise).residual ** 2).sum(axis=1).mean()) + 1e-4
 
 
-def flat(scene: Scene, D: np.ndarray, road: str) -> Candidate:
-    """Return directions of features without a hierarchy, polished and judged."""
-    n_nonzero = max(2, D.shape[1] // 8)
-    return judged(scene, finished(loud(scene.X), D, scene.n, n_nonzero), road)
+def flat(scene: Scene, D: np.ndarray, seen: Explained) -> Candidate:
+    """Return directions of features without a hierarchy, polished to the noise and judged."""
+    X, d, road = loud(scene.X), D.shape[1], "crowds + polish"
+    if scene.n is not None and len(D) > scene.n:
+        return judged(scene, finished(X, D, scene.n, max(2, d // 8)), road)
+    if seen.noise < NOISY * np.median(seen.norms):
+        return judged(scene, anneal(X[:FINISH], D, n_nonzero=max(2, d // 8)), road)
+    D, noise = refine_noisy(
+        X[: 4 * POLISH], D, seen.noise / np.sqrt(d), n_nonzero=max(1, 3 * d // 10)
+    )
+    judges = audible_samples(scene.held_out, seen.noise)
+    explained = float(Explained.by(D, judges, seen.noise).met.mean())
+    return Candidate(
+        "crowds" + REFINED, D, seen.usage / (seen.usage + 5.0),
+        {"exact_fraction": explained, "noise": float(noise)}, noise=float(noise), sure=explained > 0.5,
+    )  # fmt: skip
 
 
 def finished(X: np.ndarray, D: np.ndarray, n: int | None, n_nonzero: int) -> Polished:

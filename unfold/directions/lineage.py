@@ -11,7 +11,7 @@ from scipy import sparse
 from unfold.arrays import unit_rows
 
 #: Share of a feature's samples in which its ancestor is active.
-ALWAYS = 0.95
+ALWAYS = 0.9
 #: Fewest samples that tell how magnitudes depend.
 FEWEST = 20
 
@@ -21,7 +21,7 @@ def parents_of(codes: sparse.csr_array) -> np.ndarray:
 
     It is the rarest of the features that are active whenever this one is.
     """
-    active = sparse.csr_array(codes > 0).astype(np.float32)
+    active = _plainly_active(codes)
     together = sparse.csr_array(active.T @ active)
     count = together.diagonal()
     parents = np.full(len(count), -1)
@@ -32,6 +32,16 @@ def parents_of(codes: sparse.csr_array) -> np.ndarray:
         if len(above):
             parents[x] = above[count[above].argmin()]
     return parents
+
+
+def _plainly_active(codes: sparse.csr_array) -> sparse.csr_array:
+    """Return which codes are no mere corrections, far below the mean of their column."""
+    count = np.maximum(np.bincount(codes.indices, minlength=codes.shape[1]), 1)
+    mean = np.bincount(codes.indices, codes.data, minlength=codes.shape[1]) / count
+    plain = sparse.csr_array(codes, copy=True)
+    plain.data = (codes.data > 0.3 * mean[codes.indices]).astype(np.float32)
+    plain.eliminate_zeros()
+    return plain
 
 
 def adopted(D: np.ndarray, magnitudes: sparse.csr_array) -> np.ndarray:

@@ -27,7 +27,8 @@ def debias(X: Any, D: Any, Z: Any, *, positive: bool = True) -> Any:
         Of the kind of ``Z``.
     """
     data, atoms = to_numpy(X), to_numpy(D)
-    codes = sparse.csr_array(Z if sparse.issparse(Z) else to_numpy(Z), copy=True)
+    given: Any = Z if sparse.issparse(Z) else to_numpy(Z)
+    codes = sparse.csr_array(given, copy=True)
     codes.eliminate_zeros()
     values = codes.data.astype(np.float64)
     failed = _refitted(data, atoms, codes, values)
