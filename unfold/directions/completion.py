@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from unfold.directions.crowds import find_crowds
+from unfold.directions.crowds import find_crowds, separate
 from unfold.directions.fans import measure_events
 from unfold.directions.lineage import adopted
 from unfold.directions.meet import meet
@@ -17,6 +17,8 @@ PRICE = 0.05
 UNEXPLAINED = 0.1
 #: Share of the median usage below which a direction is suspected of being a sum of others.
 RARE = 0.5
+#: Cosine from which one of two directions is suspected of being the other.
+TWINS = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,8 @@ def completed(
     D: np.ndarray,
     rng: np.random.RandomState,
     noise: float = 0.0,
+    *,
+    tree: bool = False,
     max_rounds: int = 4,
 ) -> tuple[np.ndarray, Explained]:
     """Add what the residuals of unexplained samples crowd around, until that is nothing new.
@@ -108,6 +112,8 @@ def completed(
     rng : RandomState
     noise : float
         Norm of samples of nothing but noise.
+    tree : bool
+        Whether to look for fans in the residuals, and for parents in their children.
     max_rounds : int
 
     Returns
@@ -122,20 +128,33 @@ def completed(
         now = Explained.by(D, draw, noise)
         rest = now.residual[~now.met]
         blur = noise / np.median(now.norms)
-        nodes = meet(measure_events(rest, find_crowds(rest, rng, near=0.85, noise=blur), near=0.9))
-        fresh = np.array([node.direction for node in nodes]).reshape(-1, D.shape[1])
-        fresh = fresh[(fresh @ D.T).max(axis=1) < 0.9]
+        crowds = find_crowds(rest, rng, near=0.85, noise=blur)
+        fresh = crowds.centres
+        if tree:
+            nodes = meet(measure_events(rest, crowds, near=0.9))
+            fresh = np.array([node.direction for node in nodes]).reshape(-1, D.shape[1])
+        # in few dimensions known directions take different parts out of the same missing one
+        fresh = separate(fresh[(fresh @ D.T).max(axis=1) < 0.9], 0.6)
         if len(fresh):
             D = np.concatenate([D, fresh])
             now = Explained.by(D, draw, noise)
-        clean = adopted(refined(D, now), now.magnitudes)
-        moved = int(((clean * D).sum(axis=1) < 0.95).sum())
+        clean = refined(D, now)
+        if tree:
+            clean = adopted(clean, now.magnitudes)
+        moved = int(((clean * D).sum(axis=1) < 0.98).sum())
         D = clean[now.usage >= min(3, now.usage.max())]
         if len(fresh) + moved < 0.01 * len(D):
             break
-    seen = Explained.by(D, draw, noise)
-    needed = indispensable(D, seen, draw, noise, rng)
-    return D[needed], Explained.by(D[needed], draw, noise)
+    return without_surplus(D, draw, noise, rng)
+
+
+def without_surplus(
+    D: np.ndarray, X: np.ndarray, noise: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, Explained]:
+    """Return the directions that samples need, and the samples explained by them."""
+    seen = Explained.by(D, X, noise)
+    needed = indispensable(D, seen, X, noise, rng)
+    return (D, seen) if needed.all() else (D[needed], Explained.by(D[needed], X, noise))
 
 
 def indispensable(
@@ -144,10 +163,12 @@ def indispensable(
     """Return a mask of directions without which most of their samples take two codes more.
 
     Sums of two features, and features twice over, are used but not needed. Only directions that
-    few samples use are put to the test, a tenth of all at a time.
+    few samples use, or that are close to another, are put to the test, a tenth of all at a time.
     """
     usage = seen.usage
-    suspects = rng.permutation(np.flatnonzero(usage < RARE * np.median(usage)))
+    close = np.triu(D @ D.T > TWINS, 1)
+    suspect = (usage < RARE * np.median(usage)) | close.any(axis=0) | close.any(axis=1)
+    suspects = rng.permutation(np.flatnonzero(suspect))
     kept = np.ones(len(D), bool)
     columns = sparse.csc_array(seen.codes > 0)
     for group in np.array_split(suspects, max(1, -(-10 * len(suspects) // len(D)))):

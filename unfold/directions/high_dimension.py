@@ -1,9 +1,17 @@
 """Roads for many dimensions: crowds, with fans where there is a hierarchy, and tails."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from unfold.directions.completion import Explained, audible_samples, completed
+from unfold.directions.completion import (
+    Explained,
+    audible_samples,
+    completed,
+    indispensable,
+    without_surplus,
+)
 from unfold.directions.crowds import find_crowds, silence
 from unfold.directions.fans import measure_events
 from unfold.directions.meet import meet
@@ -121,7 +129,7 @@ def by_crowds(scene: Scene) -> Candidate | None:
     ):
         D, seen = completed(scene.X, crowds.centres, scene.rng, noise)
         return flat(scene, D, seen)
-    D, seen = completed(scene.X, fans, scene.rng, noise)
+    D, seen = completed(scene.X, fans, scene.rng, noise, tree=True)
     explained = float(Explained.by(D, judges, noise).met.mean())
     measured = {
         "exact_fraction": explained,
@@ -135,25 +143,35 @@ def by_crowds(scene: Scene) -> Candidate | None:
 
 
 def left_over(X: np.ndarray, D: np.ndarray, noise: float) -> float:
-    """Return the share of the energy of samples that directions leave unexplained."""
-    return float((Explained.by(D, X, noise).residual ** 2).sum(axis=1).mean()) + 1e-4
+    """Return the share of a sample's energy that directions leave unexplained, typically.
+
+    The geometric mean: samples of unknown features say nothing about the known ones.
+    """
+    energy = (Explained.by(D, X, noise).residual ** 2).sum(axis=1)
+    return float(np.exp(np.log(energy + 1e-4).mean()))
 
 
 def flat(scene: Scene, D: np.ndarray, seen: Explained) -> Candidate:
     """Return directions of features without a hierarchy, polished to the noise and judged."""
-    X, d, road = loud(scene.X), D.shape[1], "crowds + polish"
+    X, d, rng = loud(scene.X), D.shape[1], scene.rng
     if scene.n is not None and len(D) > scene.n:
-        return judged(scene, finished(X, D, scene.n, max(2, d // 8)), road)
+        return judged(scene, finished(X, D, scene.n, max(2, d // 8)), "crowds + polish")
     if seen.noise < NOISY * np.median(seen.norms):
-        return judged(scene, anneal(X[:FINISH], D, n_nonzero=max(2, d // 8)), road)
-    D, noise = refine_noisy(
+        result = anneal(X[:FINISH], D, n_nonzero=max(2, d // 8))
+        known, draw = result.dictionary, audible_samples(X[:FINISH], seen.noise)
+        kept = indispensable(known, Explained.by(known, draw), draw, 0.0, rng)
+        result = replace(result, dictionary=known[kept], usage=result.usage[kept])
+        return judged(scene, result, "crowds + polish")
+    D, sigma = refine_noisy(
         X[: 4 * POLISH], D, seen.noise / np.sqrt(d), n_nonzero=max(1, 3 * d // 10)
     )
+    D, seen = without_surplus(D, audible_samples(X[:FINISH], seen.noise), seen.noise, rng)
     judges = audible_samples(scene.held_out, seen.noise)
     explained = float(Explained.by(D, judges, seen.noise).met.mean())
     return Candidate(
         "crowds" + REFINED, D, seen.usage / (seen.usage + 5.0),
-        {"exact_fraction": explained, "noise": float(noise)}, noise=float(noise), sure=explained > 0.5,
+        {"exact_fraction": explained, "noise": float(sigma)}, noise=float(sigma),
+        sure=explained > 0.5,
     )  # fmt: skip
 
 

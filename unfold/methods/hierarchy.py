@@ -101,7 +101,7 @@ class FansMeet(Events):
             self.parents_ = np.full(len(self.components_), -1)
             return
         start = np.stack([node.direction for node in nodes])
-        D, seen = completed(centred, start, rng, noise)
+        D, seen = completed(centred, start, rng, noise, tree=True)
         order = np.argsort(-seen.usage, kind="stable")[: self.n_components]
         self.components_ = D[order]
         self.parents_ = parents_of(seen.codes[:, order])
