@@ -9,6 +9,7 @@ from unfold.directions.crowds import Neighbours, find_crowds, silence, single_ev
 from unfold.directions.fans import Event, fan
 from unfold.directions.lineage import adopted, parents_of
 from unfold.directions.meet import families
+from unfold.directions.polish import anneal
 
 
 def unit(A):
@@ -117,11 +118,13 @@ def test_families_are_linked_by_shared_directions():
 
 @pytest.mark.parametrize("sigma", [0.0, 0.01])
 def test_residuals_name_the_directions_that_are_missing(sigma):
-    X, D, _ = planted(d=100, p=0.03, sigma=sigma)
-    found, seen = completed(X, D[:54], rng(), sigma * np.sqrt(100))
+    X, D, _ = planted(d=200, p=0.03, sigma=sigma)
+    found, seen = completed(X, D[:54], rng(), sigma * np.sqrt(200))
     assert len(found) <= 66
-    assert (D @ found.T).max(axis=1).min() > 0.999
-    assert seen.met.mean() > 0.99
+    assert (D @ found.T).max(axis=1).min() > 0.85
+    assert seen.met.mean() > 0.97
+    polished = anneal(X[:10_000], found, n_nonzero=12).dictionary
+    assert (D @ polished.T).max(axis=1).min() > 0.99
 
 
 def test_sums_and_copies_are_dispensable_and_rare_features_are_not():

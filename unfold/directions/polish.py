@@ -216,8 +216,8 @@ def _robust_step(
     """
     codes, samples = fit.codes, Y
     weights = fit.met / (fit.residual**2 + (0.3 * tolerance) ** 2)
-    if bool((usage_of(fit) < 0.4 * reference).any()) and tolerance < loosest:
-        rest = Y[~fit.met]
+    rest = Y[~fit.met]
+    if len(rest) and bool((usage_of(fit) < 0.4 * reference).any()) and tolerance < loosest:
         loose = pursue(rest, D, n_nonzero, loosest)
         codes = sparse.csr_array(sparse.vstack([codes, loose.codes]))
         samples = np.concatenate([Y, rest])
