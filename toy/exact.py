@@ -38,7 +38,12 @@ def linear_loss(W: Tensor, density: Tensor | float, importance: Tensor | float =
 
 
 def relu_loss(
-    W: Tensor, b: Tensor, density: Tensor | float, importance: Tensor | float = 1.0
+    W: Tensor,
+    b: Tensor,
+    density: Tensor | float,
+    importance: Tensor | float = 1.0,
+    *,
+    set_size: int = 1,
 ) -> Tensor:
     """Return the expected loss of the ReLU-output model ``x' = ReLU(W W^T x + b)``.
 
@@ -47,6 +52,9 @@ def relu_loss(
     W : Tensor of shape (K, n_features, n_hidden), float64
     b : Tensor of shape (K, n_features)
     density, importance : Tensor broadcastable to (K, n_features), or float
+    set_size : int
+        Features come in sets of so many, next to one another, that are active together or not at
+        all (with the density of their first); 1 is independent features.
 
     Returns
     -------
@@ -57,18 +65,21 @@ def relu_loss(
     Raises
     ------
     ValueError
-        If there are more than 12 features, whose supports are too many to enumerate.
+        If there are more than 12 features, whose supports are too many to enumerate, or they do
+        not make whole sets.
     """
     n = b.shape[-1]
+    if set_size < 1 or n % set_size:
+        raise ValueError(f"{n} features do not make sets of {set_size}.")
     if n > MOST_FEATURES:
         raise ValueError(
             f"The exact loss sums over all 2^n supports: got n={n} features, at most "
             f"{MOST_FEATURES} can be enumerated. Train on samples, or use one_hot_loss."
         )
     p, weight = _rows(density, b), _rows(importance, b)
-    grid = segments(n)
-    chance = grid.probability(p.cpu().numpy())
-    silent = (weight * b.relu() ** 2).sum(-1) * (1 - p).prod(-1)
+    grid = segments(n, set_size=set_size)
+    chance = grid.probability(p.cpu().numpy(), set_size)
+    silent = (weight * b.relu() ** 2).sum(-1) * (1 - p[:, ::set_size]).prod(-1)
     return silent + expected_error(W @ W.mT, b, chance, weight.cpu().numpy(), grid)
 
 

@@ -41,6 +41,7 @@ def fit_relu(
     n_starts: int = 8,
     bias: bool = True,
     start: tuple[Tensor, Tensor] | None = None,
+    set_size: int = 1,
     max_iter: int = 300,
     seed: int = 0,
 ) -> Fit:
@@ -58,6 +59,8 @@ def fit_relu(
     start : tuple of Tensor, optional
         Instead of random starts: W (K, n_features, n_hidden) and b (K, n_features) to descend
         from, to follow one solution while the data change.
+    set_size : int
+        Features are active together in sets of so many, as in `relu_loss`.
     max_iter : int
         Of L-BFGS.
     seed : int
@@ -65,14 +68,21 @@ def fit_relu(
     Returns
     -------
     Fit
+
+    Raises
+    ------
+    ValueError
+        If sizes are not positive, densities not in (0, 1], importances negative or of another
+        length, or there are more features than supports can be enumerated for.
     """
     p, weight = _pair(density, importance, n_features)
+    _check(n_features, n_hidden, n_starts, p, weight)
     W, b = start or _random_starts(len(p) * n_starts, n_features, n_hidden, seed)
     each = len(W) // len(p)
     p, weight = p.repeat_interleave(each, 0), weight.repeat_interleave(each, 0)
 
     def loss(W: Tensor, b: Tensor, rows: Tensor) -> Tensor:
-        return relu_loss(W, b, p[rows], weight[rows])
+        return relu_loss(W, b, p[rows], weight[rows], set_size=set_size)
 
     return _descend(loss, W, b, each, bias, max_iter)
 
@@ -90,6 +100,8 @@ def fit_one_hot(
 
     Every row of `start` is an instance of its own; random starts are all one instance's.
     """
+    one = torch.ones(1, n_features, dtype=torch.float64)
+    _check(n_features, n_hidden, n_starts, one, one)
     W, b = start or _random_starts(n_starts, n_features, n_hidden, seed)
     each = 1 if start else n_starts
     return _descend(lambda W, b, _: one_hot_loss(W, b), W, b, each, True, max_iter)
@@ -110,6 +122,7 @@ def fit_linear(
     The returned bias is the best one, ``E x - W W^T E x``.
     """
     p, weight = _pair(density, importance, n_features)
+    _check(n_features, n_hidden, n_starts, p, weight)
     W, b = _random_starts(len(p) * n_starts, n_features, n_hidden, seed)
     every_p, every_weight = p.repeat_interleave(n_starts, 0), weight.repeat_interleave(n_starts, 0)
 
@@ -129,7 +142,11 @@ def fit_computation(mixing: Tensor, n_hidden: int, *, max_iter: int = 3000, seed
     Fit
         Whose W is W_in; its bias is zero.
     """
+    if mixing.ndim != 3 or mixing.shape[1] != mixing.shape[2]:
+        raise ValueError(f"mixing must be (K, n, n), got {tuple(mixing.shape)}.")
     n_models, n, _ = mixing.shape
+    if n_hidden < 1:
+        raise ValueError(f"n_hidden must be at least 1, got {n_hidden}.")
     size = n * n_hidden
     rng = np.random.default_rng(seed)
     start = rng.standard_normal((n_models, 2 * size)) * np.sqrt(2 / (n + n_hidden))
@@ -186,7 +203,23 @@ def _pair(density: Tensor | float, importance: Tensor | float, n: int) -> tuple[
     return p.expand(n_models, n), weight.expand(n_models, n)
 
 
+def _check(n_features: int, n_hidden: int, n_starts: int, p: Tensor, weight: Tensor) -> None:
+    sizes = {"n_features": n_features, "n_hidden": n_hidden, "n_starts": n_starts}
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
+    if not bool(((p > 0) & (p <= 1)).all()):
+        raise ValueError(f"density must be above 0 and at most 1, got {p.min():g} to {p.max():g}.")
+    if not bool((weight >= 0).all() and weight.isfinite().all()):
+        raise ValueError(f"importance must be finite and not negative, got {weight.min():g}.")
+
+
 def _rows(value: Tensor | float, n: int) -> Tensor:
     """Return (K, n) float64 rows; a float is one row."""
     tensor = torch.as_tensor(value, dtype=torch.float64)
+    if tensor.ndim not in (0, 2) or (tensor.ndim == 2 and tensor.shape[1] not in (1, n)):
+        raise ValueError(
+            f"Densities and importances are one number or of shape (K, {n}) or (K, 1), got "
+            f"{tuple(tensor.shape)}."
+        )
     return tensor.expand(1 if tensor.ndim == 0 else len(tensor), n)

@@ -36,29 +36,30 @@ class Segments:
     active: np.ndarray
     weight: np.ndarray
 
-    def probability(self, density: np.ndarray) -> np.ndarray:
-        """Return (K, Q): weight of each segment for features of density (K, n)."""
+    def probability(self, density: np.ndarray, set_size: int = 1) -> np.ndarray:
+        """Return (K, Q): weight of each segment for sets of features of density (K, n)."""
         chance = np.broadcast_to(self.weight, (len(density), len(self.weight))).copy()
-        for i in range(density.shape[1]):
+        for i in range(0, density.shape[1], set_size):
             p = density[:, i, None]
             chance *= np.where(self.active[:, i], p, 1 - p)
         return chance
 
 
 @cache
-def segments(n: int, most_active: int | None = None) -> Segments:
-    """Segments over all supports of 1 to `most_active` of n features."""
+def segments(n: int, most_active: int | None = None, set_size: int = 1) -> Segments:
+    """Segments over all supports of 1 to `most_active` of n features, in whole sets."""
     inputs, axes, actives, weights = [], [], [], []
-    for size in range(1, (most_active or n) + 1):
+    for size in range(set_size, (most_active or n) + 1, set_size):
         nodes, node_weights = np.polynomial.legendre.leggauss(NODES.get(size, MORE_NODES))
         nodes, node_weights = (nodes + 1) / 2, node_weights / 2
         points = np.array(list(product(nodes, repeat=size - 1)))
         weight = np.array([np.prod(w) for w in product(node_weights, repeat=size - 1)])
-        for support in combinations(range(n), size):
+        for sets in combinations(range(0, n, set_size), size // set_size):
+            support = [first + i for first in sets for i in range(set_size)]
             x = np.zeros((len(points), n))
-            x[:, list(support[1:])] = points
+            x[:, support[1:]] = points
             active = np.zeros((len(points), n), dtype=bool)
-            active[:, list(support)] = True
+            active[:, support] = True
             inputs.append(x)
             axes.append(np.full(len(points), support[0]))
             actives.append(active)

@@ -7,11 +7,13 @@ import typer
 
 from evaluation.cli import display
 
-KINDS = ("methods", "problems", "metrics", "suites")
+KINDS = ("methods", "problems", "metrics", "suites", "experiments")
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="methods, problems, metrics or suites.")] = "",
+    kind: Annotated[
+        str, typer.Argument(help="methods, problems, metrics, suites or experiments.")
+    ] = "",
 ) -> None:
     """List what there is."""
     if kind and kind not in KINDS:
@@ -76,8 +78,18 @@ def _suites() -> dict[str, list[dict[str, Any]]]:
     return {"suites": rows}
 
 
+def _experiments() -> dict[str, list[dict[str, Any]]]:
+    from evaluation.reproduce.catalogue import EXPERIMENTS
+
+    rows = [
+        {"experiment": one.id, "about": one.title, "published": one.source} for one in EXPERIMENTS
+    ]
+    return {"experiments": rows}
+
+
 _CATALOGUES = {
     "methods": _methods, "problems": _problems, "metrics": _metrics, "suites": _suites,
+    "experiments": _experiments,
 }  # fmt: skip
 
 

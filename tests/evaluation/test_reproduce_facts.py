@@ -15,15 +15,15 @@ BY_ID = {one.id: one for one in EXPERIMENTS}
 #: Facts whose published form the exact losses do not bear out.
 DIFFER = {
     "pentagon-digon": {"ratio", "norm"},
-    "collapse": {"ladder"},
 }
 
-QUICK = ["linear-pca", "polytopes", "polygon-energies", "confused-phase", "decomposition-scores"]
+QUICK = ["linear-pca", "polytopes", "polygon-energies", "confused-phase", "decomposition-scores",
+         "nonlinear-compression", "collapse"]  # fmt: skip
 SLOW = [
     "intro", "phase-2-1", "phase-3-2", "pentagon-digon", "demonstration", "correlated-sets",
-    "collapse", "local-bases", "energy-levels", "dimensions-per-feature", "privileged-basis",
+    "local-bases", "energy-levels", "dimensions-per-feature", "privileged-basis",
     "absolute-value", "absolute-value-superposition", "memorisation", "compressed-computation",
-    "absorption", "hedging", "sae-recovery", "transformations",
+    "absorption", "hedging", "sae-recovery", "adversarial-training", "transformations",
 ]  # fmt: skip
 
 

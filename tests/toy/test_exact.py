@@ -79,6 +79,45 @@ def test_too_many_features_to_enumerate_are_refused():
         relu_loss(*random_model(13, 2), 0.1)
 
 
+def test_sets_of_features_are_active_together():
+    """One set of all: silence with 1 - p, else the dense loss; two sets: the average."""
+    W, b = random_model(4, 2)
+    silent = (b.relu() ** 2).sum()
+    whole = relu_loss(W, b, 0.3, set_size=4)
+    assert whole.item() == pytest.approx(
+        (0.7 * silent + 0.3 * relu_loss(W, b, 1.0)).item(), rel=2e-3
+    )
+    rng = np.random.default_rng(1)
+    on = np.repeat(rng.random((400_000, 2)) < 0.4, 2, axis=1)
+    X = rng.random((400_000, 4)) * on
+    error = (X - np.maximum(X @ (W[0] @ W[0].T).numpy() + b[0].numpy(), 0)) ** 2
+    margin = 4 * error.sum(1).std() / np.sqrt(len(X))
+    assert abs(relu_loss(W, b, 0.4, set_size=2).item() - error.sum(1).mean()) < margin
+    with pytest.raises(ValueError, match="4 features do not make sets of 3"):
+        relu_loss(W, b, 0.4, set_size=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"n_features": 0}, "n_features must be at least 1, got 0"),
+        ({"n_hidden": 0}, "n_hidden must be at least 1"),
+        ({"density": 0.0}, "density must be above 0 and at most 1"),
+        ({"density": float("nan")}, "density must be above 0"),
+        ({"density": torch.tensor([0.1, 0.2, 0.3])}, r"of shape \(K, 4\) or \(K, 1\), got \(3,\)"),
+        ({"importance": -1.0}, "importance must be finite and not negative"),
+        ({"importance": torch.ones(1, 3)}, r"or \(K, 1\), got \(1, 3\)"),
+        ({"n_starts": 0}, "n_starts must be at least 1"),
+    ],
+)
+def test_impossible_fits_are_refused(given, message):
+    settings = {"n_features": 4, "n_hidden": 2, "density": 0.1, "n_starts": 1} | given
+    with pytest.raises(ValueError, match=message):
+        fit_relu(**settings)
+    with pytest.raises(ValueError, match=message):
+        fit_linear(**settings)
+
+
 def test_the_linear_model_learns_the_most_important_features():
     importance = 0.7 ** torch.arange(20, dtype=torch.float64)
     density = torch.tensor([[1.0], [0.01]], dtype=torch.float64)
