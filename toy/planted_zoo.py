@@ -122,6 +122,35 @@ PLANTED_ZOO: dict[str, dict[str, Any]] = {
     | {"source": {"kind": "planted", "d": 20, "common": 0.3}},
     "anisotropic-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False)
     | {"source": {"kind": "planted", "d": 20, "spectrum": 0.5}},
+    "zipf-80in20/v1": {
+        "about": "80 random unit directions in 20 dimensions with densities that fall like "
+        "rank^-0.5, from 0.2 to 0.005, and no two features alike in strength.",
+        "features": {
+            "n": 80,
+            "gate": {
+                "kind": "independent",
+                "p": {"exponent": 0.5, "high": 0.2, "low": 0.005},
+            },
+            "magnitude": {"kind": "normal", "mean": 2.0, "last_mean": 1.0, "std": 0.5},
+        },
+        "source": {"kind": "planted", "d": 20},
+        "n_train": 100_000,
+    },
+    "copula-80in20-p0.05/v1": {
+        "about": "80 random unit directions in 20 dimensions, each active with probability 0.05, "
+        "correlated through five shared factors.",
+        "features": {
+            "n": 80,
+            "gate": {"kind": "copula", "p": 0.05, "rank": 5, "scale": 0.3},
+        },
+        "source": {"kind": "planted", "d": 20},
+        "n_train": 100_000,
+    },
+    "one-hot-160in20/v1": {
+        "about": "160 random unit directions in 20 dimensions, exactly one active in every sample.",
+        "features": {"n": 160, "gate": {"kind": "exactly", "count": 1}},
+        "source": {"kind": "planted", "d": 20},
+    },
     "exactly-100in47-k10/v1": {
         "about": "100 random directions in 47 dimensions, exactly 10 active, uniform on [0, 1].",
         "features": {"n": 100, "gate": {"kind": "exactly", "count": 10}},

@@ -149,10 +149,16 @@ class ProblemSpec(Spec):
 
     @model_validator(mode="after")
     def _importance(self) -> "ProblemSpec":
-        if isinstance(self.source, TrainedSpec) and isinstance(self.source.importance, tuple):
-            given = len(self.source.importance)
-            if given != self.features.n:
-                raise ValueError(f"importance has {given} weights for {self.features.n} features")
+        if not isinstance(self.source, TrainedSpec):
+            return self
+        importance = self.source.importance
+        weights = importance if isinstance(importance, tuple) else (importance,)
+        if isinstance(importance, tuple) and len(weights) != self.features.n:
+            raise ValueError(
+                f"importance has {len(weights)} weights for {self.features.n} features"
+            )
+        if min(weights) < 0 or not any(weights):
+            raise ValueError(f"importance must not be negative, nor all zero, got {min(weights):g}")
         return self
 
 

@@ -83,6 +83,29 @@ TRAINED_ZOO: dict[str, dict[str, Any]] = {
     "relu-20in5-p0.1/v1": relu(20, 5, 0.1),
     "relu-80in20-p0.05/v1": relu(80, 20, 0.05, restarts=2),
     "relu-80in20-p0.1/v1": relu(80, 20, 0.1, restarts=2),
+    "relu-100in20-p0.05/v1": relu(100, 20, 0.05, restarts=2),
+    "relu-20in5-p0.1-decay0.7/v1": trained(
+        "The ReLU-output model with importance 0.7^i: the least important features get the least "
+        "room.",
+        20,
+        5,
+        coins(0.1),
+        importance=0.7,
+    ),
+    "relu-40in10-zipf/v1": trained(
+        "The ReLU-output model of features whose densities fall like 1 / rank, from 0.2 to 0.005.",
+        40,
+        10,
+        {"kind": "independent", "p": {"exponent": 1.0, "high": 0.2, "low": 0.005}},
+    ),
+    "one-hot-8in2/v1": trained(
+        "The ReLU-output model in the sparse limit, exactly one of eight features active: a "
+        "regular polygon.",
+        8,
+        2,
+        {"kind": "exactly", "count": 1},
+        training={"restarts": 8},
+    ),
     "linear-20in5-p0.1/v1": trained(
         "Hidden layer of the linear model W^T W x + b with importance 0.7^i: the top five "
         "principal components, and no superposition.",
@@ -161,6 +184,7 @@ TRAINED_ZOO: dict[str, dict[str, Any]] = {
     "compressed-100in50-none/v1": compressed("none"),
     "compressed-100in50-embedding/v1": compressed("embedding"),
     "compressed-100in50-symmetric0.02/v1": compressed("symmetric", 0.02),
+    "compressed-100in50-asymmetric0.02/v1": compressed("asymmetric", 0.02),
     "residual-100in50/v1": trained(
         "50 neurons on a residual stream of 200 dimensions, trained to compute x + ReLU(x) of 100 "
         "signed features. Two rays a feature.",

@@ -34,6 +34,8 @@ class World:
     rectified : bool
         Whether ``g`` is a ReLU.
     trained : bool
+    learning_curve : ndarray of shape (n_points, 2), optional
+        Steps, and the training loss averaged up to each, of the model that was kept.
     """
 
     features: Features
@@ -42,6 +44,7 @@ class World:
     noise: float
     rectified: bool
     trained: bool
+    learning_curve: np.ndarray | None = None
 
     @property
     def _two_sided(self) -> bool:
@@ -133,8 +136,10 @@ def _stack(codes: list[Any]) -> Any:
 def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: bool = True) -> World:
     """Return the world of a spec and a seed, from the cache where it had to be trained."""
     features = build_features(spec.features, seed)
+    curve = None
     if isinstance(spec.source, TrainedSpec):
-        weights = _trained_weights(spec, spec.source, features, seed, device=device, cache=cache)
+        kept = _trained(spec, spec.source, features, seed, device=device, cache=cache)
+        weights, curve = kept["weights"], np.column_stack([kept["steps"], kept["curve"]])
         bias = np.zeros(spec.source.d)
         rectified = build_model(spec.source, spec.features.n).rectified
     else:
@@ -147,10 +152,11 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
         spec.noise,
         rectified,
         isinstance(spec.source, TrainedSpec),
+        curve,
     )
 
 
-def _trained_weights(
+def _trained(
     spec: ProblemSpec,
     source: TrainedSpec,
     features: Features,
@@ -158,8 +164,8 @@ def _trained_weights(
     *,
     device: str,
     cache: bool,
-) -> np.ndarray:
-    """Return the input weights (n, d) of the best of the restarts."""
+) -> dict[str, np.ndarray]:
+    """Return the input weights (n, d), learning curve and parameters of the best restart."""
     from toy.instance import Instance
     from toy.models import input_weights
     from toy.train import pick_device, train_many
@@ -168,7 +174,7 @@ def _trained_weights(
     described |= {"seed": seed, "device": pick_device(device).type}
     key = fingerprint({**described, "code": code_version()})[:24]
     if cache and (tensors := fetch(key)) is not None:
-        return tensors["weights"]
+        return tensors
     importance = build_importance(source.importance, spec.features.n)
     instances = [
         Instance(features, importance, seed, restart) for restart in range(source.training.restarts)
@@ -186,4 +192,4 @@ def _trained_weights(
         tensors[f"params.{name}"] = trained.params[name][best].cpu().numpy()
     if cache:
         store(key, tensors, described)
-    return tensors["weights"]
+    return tensors

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from toy.planted_zoo import PLANTED_ZOO, planted
-from toy.trained_zoo import TRAINED_ZOO
+from toy.trained_zoo import TRAINED_ZOO, relu
 
 ZOO: dict[str, dict[str, Any]] = TRAINED_ZOO | PLANTED_ZOO
 
@@ -13,13 +13,15 @@ _PLANTED = re.compile(
     r"planted-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>0?\.\d+|1(\.0*)?)"
     r"(-noise(?P<noise>\d*\.?\d+))?(?P<signed>-signed)?/v1"
 )
+_RELU = re.compile(r"relu-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>0?\.\d+|1(\.0*)?)/v1")
 
 
 def list_problems() -> list[str]:
     """Return the versioned ids of the zoo.
 
-    Planted worlds of any size can be asked for besides those listed, as
-    ``planted-{n}in{d}-p{p}[-noise{s}][-signed]/v1``.
+    Worlds of any size can be asked for besides those listed: planted ones as
+    ``planted-{n}in{d}-p{p}[-noise{s}][-signed]/v1``, ReLU-output models as
+    ``relu-{n}in{d}-p{p}/v1``.
     """
     return sorted(ZOO)
 
@@ -42,9 +44,12 @@ def lookup(problem_id: str) -> dict[str, Any]:
             float(match["noise"] or 0),
             bool(match["signed"]),
         )
+    if match := _RELU.fullmatch(problem_id):
+        return relu(int(match["n"]), int(match["d"]), float(match["p"]))
     near = difflib.get_close_matches(problem_id, ZOO, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     raise ValueError(
-        f"Unknown problem {problem_id!r}.{hint} toy.list_problems() names all; planted worlds of "
-        f"any size go by planted-{{n}}in{{d}}-p{{p}}[-noise{{s}}][-signed]/v1."
+        f"Unknown problem {problem_id!r}.{hint} toy.list_problems() names all; worlds of any size "
+        f"go by planted-{{n}}in{{d}}-p{{p}}[-noise{{s}}][-signed]/v1 and "
+        f"relu-{{n}}in{{d}}-p{{p}}/v1."
     )

@@ -1,6 +1,7 @@
 """Learning dynamics: features jump between energy levels, and geometry changes in stages."""
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
@@ -9,38 +10,32 @@ from toy.geometry import feature_dimensionality, represented
 from toy.models import TiedModel
 from toy.polytopes import recognise
 
+#: Steps over which a feature's move counts as one jump, and after which the loss looks flat.
+JUMP, FLAT = 500, 2000
+
 
 def energy_levels(full: bool) -> Outcome:
     """Dimensionality of each feature during training that ends in all digons."""
-    n, m, steps = 60, 20, 12_000 if full else 6000
+    n, m, steps = 60, 20, 30_000 if full else 10_000
     grown = grow(
         TiedModel(n, m),
         [features(n, {"p": 0.35})],
         steps=steps,
-        batch=1024 if full else 256,
-        lr=5e-4,
+        batch=1024,
+        lr=1e-3,
+        init_std=0.01,
         seed=7,
-        points=steps // 25,
+        points=steps // 50,
         keep_history=True,
     )
-    W, steps_at = grown.history["W"][:, 0, 0], grown.steps
+    W, at, curve = grown.history["W"][:, 0, 0], grown.steps, grown.curve[:, 0, 0]
     D = feature_dimensionality(W) * (np.linalg.norm(W, axis=-1) > 0.1)
-    late = steps_at > 1000
-    swing = D[late].max(0) - D[late].min(0)
-    jumpers = int((swing > 0.2).sum())
+    window = JUMP // 50
+    moves = np.abs(D[window:] - D[:-window])
+    moves[at[:-window] < FLAT] = 0
+    jumpers = np.flatnonzero(moves.max(0) > 0.2)
+    before, after = _around(int(moves.max(1).argmax()), window, curve)
     final = D[-1][represented(W[-1])]
-    figure, axes = style.panels(2, 1, width=9, height=4.4, sharex=True,
-                                gridspec_kw={"height_ratios": [1.6, 1]})  # fmt: skip
-    levels, curve = axes[:, 0]
-    levels.plot(steps_at, D, color=style.FAINT, lw=0.7, alpha=0.5)
-    levels.plot(steps_at, D[:, swing > 0.2], color=style.ORANGE, lw=1.1)
-    levels.set(ylabel="feature dimensionality", ylim=(-0.02, 1.02),
-               title="Features that jump after step 1000 in colour")  # fmt: skip
-    style.guide(levels, [(0.5, "digon 1/2")])
-    curve.plot(steps_at, grown.curve[:, 0, 0], color=style.BLUE, lw=1.1)
-    late_loss = grown.curve[steps_at > 300, 0, 0]
-    curve.set(xlabel="step", ylabel="loss", ylim=(late_loss.min() * 0.99, late_loss.max() * 1.01))
-    curve.grid(True)
     return Outcome(
         [
             check(
@@ -53,16 +48,48 @@ def energy_levels(full: bool) -> Outcome:
             ),
             check(
                 "jumps",
-                "On the way features jump between levels, long after the loss looks flat",
-                published="discrete jumps, each with a drop of the loss",
-                ours=f"{jumpers} features move by more than .2 after step 1000",
-                holds=jumpers >= 3,
-                why="at least three; needs a small learning rate",
+                "Long after the loss looks flat, features jump between levels within few steps",
+                published="discrete jumps between energy levels",
+                ours=f"{len(jumpers)} features move by up to {moves.max():.2f} within {JUMP} steps "
+                f"after step {FLAT}",
+                holds=len(jumpers) >= 2,
+                why="two or more by above .2; starts must be small, so that most features settle "
+                "before others move",
+            ),
+            check(
+                "drops",
+                "A jump comes with a sudden drop of the loss",
+                published="each jump with a drop of the loss",
+                ours=f"mean loss {before:.3f} before the largest jump, {after:.3f} after",
+                holds=bool(after < 0.99 * before),
+                why="falls by more than 1 %, where sampling noise of the two means is .03 %",
             ),
         ],
-        figure,
-        {"steps": steps_at.tolist(), "final": style.thin(final), "swing": style.thin(swing)},
+        _draw_levels(at, D, jumpers, curve),
+        {"steps": at.tolist(), "final": style.thin(final), "moves": style.thin(moves.max(0))},
     )
+
+
+def _around(jump: int, window: int, curve: np.ndarray) -> tuple[float, float]:
+    """Return the mean losses over the 1,500 steps before a jump, and after it."""
+    before, after = curve[max(0, jump - 30) : jump], curve[jump + window : jump + window + 30]
+    return float(before.mean()), float(after.mean())
+
+
+def _draw_levels(at: np.ndarray, D: np.ndarray, jumpers: np.ndarray, curve: np.ndarray) -> Figure:
+    figure, axes = style.panels(2, 1, width=9, height=4.4, sharex=True,
+                                gridspec_kw={"height_ratios": [1.6, 1]})  # fmt: skip
+    levels, lower = axes[:, 0]
+    levels.plot(at, D, color=style.FAINT, lw=0.7, alpha=0.5)
+    levels.plot(at, D[:, jumpers], color=style.ORANGE, lw=1.4)
+    levels.set(ylabel="feature dimensionality", ylim=(-0.02, 1.02),
+               title=f"Features that jump after step {FLAT} in colour")  # fmt: skip
+    style.guide(levels, [(0.5, "digon 1/2")])
+    lower.plot(at, curve, color=style.BLUE, lw=1.1)
+    late = curve[at > 1500]
+    lower.set(xlabel="step", ylabel="loss", ylim=(late.min() * 0.99, late.max() * 1.01))
+    lower.grid(True)
+    return figure
 
 
 def transformations(full: bool) -> Outcome:
@@ -111,7 +138,7 @@ EXPERIMENTS = (
         "energy-levels",
         "Discrete energy-level jumps",
         "Elhage et al. 2022, “Superposition and learning dynamics”",
-        "Sixty equal features of density .35 in twenty dimensions, at a small learning rate.",
+        "Sixty equal features of density .35 in twenty dimensions, from a small start.",
         energy_levels,
     ),
     Experiment(

@@ -72,6 +72,7 @@ def grow(
     lr: float = 1e-3,
     schedule: Literal["constant", "linear", "cosine"] = "constant",
     weight_decay: float = 0.0,
+    init_std: float | None = None,
     seed: int = 0,
     points: int = 100,
     keep_history: bool = False,
@@ -87,7 +88,7 @@ def grow(
     ]
     spec = TrainingSpec(
         steps=steps, batch=batch, lr=lr, schedule=schedule,
-        weight_decay=weight_decay, l1=l1, attack=attack,
+        weight_decay=weight_decay, init_std=init_std, l1=l1, attack=attack,
     )  # fmt: skip
     trained = train_many(model, instances, spec, points=points, keep_history=keep_history)
     shape = (len(distributions), restarts)

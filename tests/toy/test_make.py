@@ -127,8 +127,10 @@ def test_trained_toy_names_represented_features(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
-        ("relu-20in5-p0.07/v1", "Did you mean relu-20in5-p0.05/v1"),
+        ("relu-20in5-0.05/v1", "Did you mean relu-20in5-p0.05/v1"),
         ("planted-4in3-p0.0/v1", "above 0 and at most 1"),
+        ({"id": "relu-5in2-p0.1/v1", "source": {"importance": -0.5}}, "must not be negative"),
+        ({"id": "relu-5in2-p0.1/v1", "source": {"importance": [0.0] * 5}}, "nor all zero"),
         ({"id": "relu-5in2-p0.1/v1", "n_train": 0}, "n_train"),
         ({"id": "relu-5in2-p0.1/v1", "n_trian": 10}, "n_trian"),
         ({"id": "relu-5in2-p0.1/v1", "source": {"importance": [1.0, 2.0]}}, "for 5 features"),
@@ -148,3 +150,21 @@ def test_bad_specs_give_one_clear_error(spec, complaint):
 def test_negative_seed_is_refused():
     with pytest.raises(ValueError, match="non-negative"):
         toy.make_problem("planted-4in3-p0.1/v1", seed=-1)
+
+
+def test_learning_curves_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNFOLD_CACHE", str(tmp_path))
+    spec = {"id": "relu-4in2-p0.1/v1", "source": {"training": {"steps": 300, "restarts": 2}}}
+    curves = [toy.make_sampler(spec).world.learning_curve for _ in range(2)]
+    np.testing.assert_array_equal(*curves)  # the second from the cache
+    steps, loss = curves[0].T
+    assert steps[-1] == 300
+    assert (np.diff(steps) > 0).all()
+    assert loss[-10:].mean() < loss[:10].mean()
+    assert toy.make_sampler("planted-4in3-p0.1/v1").world.learning_curve is None
+
+
+def test_models_of_any_size_go_by_their_id():
+    problem = toy.make_problem({"id": "relu-4in2-p0.1/v1", "n_train": 50})
+    assert problem.observed.train.shape == (50, 2)
+    assert problem.truth.directions.shape == (4, 2)
