@@ -1,6 +1,7 @@
 """Exact expected losses of small toy models: no sampling.
 
-Data: feature i is active with probability p_i, independently, and is then uniform on [0, 1].
+Data: feature i is active with probability p_i, independently or with its set, and is then uniform
+on [0, 1].
 Losses are the paper's, ``E sum_i I_i (x_i - x'_i)^2``, summed over features. ReLU models sum over
 supports, with closed forms along one axis of each and Gauss-Legendre nodes along the others.
 """
@@ -54,7 +55,7 @@ def relu_loss(
     density, importance : Tensor broadcastable to (K, n_features), or float
     set_size : int
         Features come in sets of so many, next to one another, that are active together or not at
-        all (with the density of their first); 1 is independent features.
+        all, so that their densities are equal; 1 is independent features.
 
     Returns
     -------
@@ -65,8 +66,8 @@ def relu_loss(
     Raises
     ------
     ValueError
-        If there are more than 12 features, whose supports are too many to enumerate, or they do
-        not make whole sets.
+        If there are more than 12 features, whose supports are too many to enumerate, they do not
+        make whole sets, or densities are not in (0, 1] or differ within a set.
     """
     n = b.shape[-1]
     if set_size < 1 or n % set_size:
@@ -77,8 +78,15 @@ def relu_loss(
             f"{MOST_FEATURES} can be enumerated. Train on samples, or use one_hot_loss."
         )
     p, weight = _rows(density, b), _rows(importance, b)
+    chances = p.cpu().numpy()
+    if not ((chances > 0) & (chances <= 1)).all():
+        raise ValueError(
+            f"A density is above 0 and at most 1, got {chances.min():g} to {chances.max():g}."
+        )
+    if (chances != np.repeat(chances[:, ::set_size], set_size, axis=1)).any():
+        raise ValueError(f"Features of a set of {set_size} are active together: give one density.")
     grid = segments(n, set_size=set_size)
-    chance = grid.probability(p.cpu().numpy(), set_size)
+    chance = grid.probability(chances, set_size)
     silent = (weight * b.relu() ** 2).sum(-1) * (1 - p[:, ::set_size]).prod(-1)
     return silent + expected_error(W @ W.mT, b, chance, weight.cpu().numpy(), grid)
 
@@ -135,4 +143,11 @@ def computation_loss(W_in: Tensor, W_out: Tensor, mixing: Tensor) -> Tensor:
 
 def _rows(value: Tensor | float, like: Tensor) -> Tensor:
     """Return `value` spread over (K, n)."""
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(like.shape)
+    rows = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    try:
+        return rows.expand(like.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"Densities and importances spread over (K, n) = {tuple(like.shape)}, got "
+            f"{tuple(rows.shape)}."
+        ) from None

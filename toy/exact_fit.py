@@ -72,8 +72,9 @@ def fit_relu(
     Raises
     ------
     ValueError
-        If sizes are not positive, densities not in (0, 1], importances negative or of another
-        length, or there are more features than supports can be enumerated for.
+        If sizes are not positive, densities not in (0, 1] or unequal in a set, importances
+        negative or of another length, or there are more features than supports can be enumerated
+        for.
     """
     p, weight = _pair(density, importance, n_features)
     _check(n_features, n_hidden, n_starts, p, weight)

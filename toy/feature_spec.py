@@ -1,8 +1,17 @@
 """Specs of feature distributions: densities, gates, magnitudes."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 
 class Spec(BaseModel):
@@ -28,10 +37,20 @@ def _densities(p: "float | tuple[float, ...] | ZipfSpec") -> "float | tuple[floa
     return p
 
 
+def _form(given: Any) -> str:
+    """Tell which member of a union is meant, so that a fault is reported of that one alone."""
+    if isinstance(given, Mapping | ZipfSpec):
+        return "law"
+    return "each" if isinstance(given, list | tuple) else "all"
+
+
+_All = Annotated[float, Tag("all")]
+_Each = Annotated[tuple[float, ...], Tag("each")]
+_Law = Annotated[ZipfSpec, Tag("law")]
 #: One number for all features, or one each.
-PerFeature = float | tuple[float, ...]
+PerFeature = Annotated[_All | _Each, Discriminator(_form)]
 #: A probability for all features, one each, or a law.
-Density = Annotated[float | tuple[float, ...] | ZipfSpec, AfterValidator(_densities)]
+Density = Annotated[_All | _Each | _Law, Discriminator(_form), AfterValidator(_densities)]
 
 
 class IndependentSpec(Spec):

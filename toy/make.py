@@ -129,6 +129,8 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
     if base is None:
         spec = parse(given)
         return f"custom-{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
+    if not isinstance(base, str):
+        raise ValueError(f"The id of a problem is a string, got {base!r}.")
     original = parse(lookup(base))
     spec = parse(_merge(original.model_dump(mode="json"), given))
     if spec == original:

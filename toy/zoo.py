@@ -10,10 +10,10 @@ from toy.trained_zoo import TRAINED_ZOO, relu
 ZOO: dict[str, dict[str, Any]] = TRAINED_ZOO | PLANTED_ZOO
 
 _PLANTED = re.compile(
-    r"planted-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>0?\.\d+|1(\.0*)?)"
+    r"planted-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>\d*\.?\d+)"
     r"(-noise(?P<noise>\d*\.?\d+))?(?P<signed>-signed)?/v1"
 )
-_RELU = re.compile(r"relu-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>0?\.\d+|1(\.0*)?)/v1")
+_RELU = re.compile(r"relu-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>\d*\.?\d+)/v1")
 
 
 def list_problems() -> list[str]:

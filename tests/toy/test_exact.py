@@ -79,6 +79,17 @@ def test_too_many_features_to_enumerate_are_refused():
         relu_loss(*random_model(13, 2), 0.1)
 
 
+def test_losses_that_do_not_exist_are_refused():
+    W, b = random_model(4, 2)
+    with pytest.raises(ValueError, match=r"above 0 and at most 1, got 1.5"):
+        relu_loss(W, b, 1.5)
+    with pytest.raises(ValueError, match=r"spread over \(K, n\) = \(1, 4\), got \(1, 3\)"):
+        relu_loss(W, b, torch.full((1, 3), 0.1))
+    unequal = torch.tensor([[0.1, 0.2, 0.1, 0.1]], dtype=torch.float64)
+    with pytest.raises(ValueError, match="set of 2 are active together: give one density"):
+        fit_relu(4, 2, unequal, set_size=2)
+
+
 def test_sets_of_features_are_active_together():
     """One set of all: silence with 1 - p, else the dense loss; two sets: the average."""
     W, b = random_model(4, 2)

@@ -136,6 +136,11 @@ def test_trained_toy_names_represented_features(tmp_path, monkeypatch):
         ({"id": "relu-5in2-p0.1/v1", "source": {"importance": [1.0, 2.0]}}, "for 5 features"),
         ({"id": "relu-5in2-p0.1/v1", "features": {"gate": {"p": 1.5}}}, "at most 1, got 1.5"),
         ({"id": "relu-5in2-p0.1/v1", "features": {"gate": {"p": [0.1, 0.2]}}}, "expected 5"),
+        ({"id": "relu-5in2-p0.1/v1", "features": {"gate": {"p": float("nan")}}}, "finite number"),
+        ({"id": "relu-5in2-p0.1/v1", "source": {"importance": "high"}}, "a valid number"),
+        ("relu-5in2-p1.5/v1", "at most 1, got 1.5"),
+        ("planted-4in3-p0/v1", "at most 1, got 0.0"),
+        ({"id": 7}, "is a string, got 7"),
         ({"id": "planted-4in3-p0.1/v1", "features": {"n": 0}}, "features.n"),
         ({"id": "relu-5in2-p0.1/v1", "source": {"training": "fast"}}, "there are notebook"),
         ({"features": {"n": 3, "gate": {"kind": "independent", "p": 0.5}}}, "source"),
@@ -143,8 +148,9 @@ def test_trained_toy_names_represented_features(tmp_path, monkeypatch):
     ],
 )
 def test_bad_specs_give_one_clear_error(spec, complaint):
-    with pytest.raises(ValueError, match=re.escape(complaint)):
+    with pytest.raises(ValueError, match=re.escape(complaint)) as caught:
         toy.make_problem(spec)
+    assert str(caught.value).count("\n") <= 1  # one fault, one line
 
 
 def test_negative_seed_is_refused():
