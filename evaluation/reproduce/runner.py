@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from evaluation.reproduce.experiment import Experiment, Fact
@@ -61,6 +62,8 @@ def reproduce(
     Elhage et al., "Toy Models of Superposition", 2022, and its successors.
     """
     chosen = _choose([only] if isinstance(only, str) else only)
+    for experiment in _choose(None):  # the sources may change while experiments run
+        _version(experiment, full)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     if callable(progress):
@@ -163,8 +166,12 @@ def _publish(folder: Path, full: bool) -> None:
     write_page(kept, folder)
 
 
+@cache
 def _version(experiment: Experiment, full: bool) -> str:
-    """Return a fingerprint of the code that an experiment's result rests on, and of its size."""
+    """Return a fingerprint of the code that an experiment's result rests on, and of its size.
+
+    It is of the code as it is when first asked for: the code that this process runs.
+    """
     import toy
     import unfold
 

@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from evaluation.reproduce import Fact, experiment, list_experiments, reproduce, runner
+from evaluation.reproduce import Fact, experiment, list_experiments, reproduce, runner, style
 from evaluation.reproduce.catalogue import EXPERIMENTS
 
 QUICK = "decomposition-scores"
@@ -67,6 +68,27 @@ def test_progress_is_reported_before_each_and_at_the_end(tmp_path):
     seen = []
     reproduce([QUICK], out=tmp_path, progress=lambda *state: seen.append(state))
     assert seen == [("Scores of parameter decomposition", 0, 1), ("", 1, 1)]
+
+
+def test_results_stay_valid_when_sources_change_during_a_run(tmp_path, monkeypatch):
+    reproduce(QUICK, out=tmp_path, progress=False)
+    monkeypatch.setattr(runner.Path, "read_bytes", lambda path: b"edited")
+    assert runner._load(tmp_path, runner._choose([QUICK])[0], False)
+    runner._version.cache_clear()
+    assert runner._load(tmp_path, runner._choose([QUICK])[0], False) is None
+    runner._version.cache_clear()
+
+
+def test_figures_hold_their_titles_whole(tmp_path):
+    from matplotlib.image import imread
+
+    figure, axes = style.panels(1, 6, width=11, height=2.2)
+    for ax in axes[0]:
+        style.vectors(ax, np.eye(2), "density\ncollapsed")
+    style.save(figure, tmp_path / "figure.png")
+    pixels = imread(tmp_path / "figure.png")[..., :3]
+    for edge in (pixels[:6], pixels[-6:], pixels[:, :6], pixels[:, -6:]):
+        assert (edge == 1).all()
 
 
 def test_published_and_reduced_sizes_are_kept_apart():
