@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from toy.quadrature import expected_error, segments
-
-#: Supports of more features than this are not enumerated: there are 2^n of them.
-MOST_FEATURES = 12
+from toy.trainings import MOST_EXACT_FEATURES
 
 
 def variance(density: Tensor) -> Tensor:
@@ -72,10 +70,10 @@ def relu_loss(
     n = b.shape[-1]
     if set_size < 1 or n % set_size:
         raise ValueError(f"{n} features do not make sets of {set_size}.")
-    if n > MOST_FEATURES:
+    if n > MOST_EXACT_FEATURES:
         raise ValueError(
             f"The exact loss sums over all 2^n supports: got n={n} features, at most "
-            f"{MOST_FEATURES} can be enumerated. Train on samples, or use one_hot_loss."
+            f"{MOST_EXACT_FEATURES} can be enumerated. Train on samples, or use one_hot_loss."
         )
     p, weight = _rows(density, b), _rows(importance, b)
     chances = p.cpu().numpy()

@@ -91,6 +91,7 @@ def fit_relu(
 def fit_one_hot(
     n_features: int,
     n_hidden: int,
+    importance: Tensor | float = 1.0,
     *,
     n_starts: int = 8,
     start: tuple[Tensor, Tensor] | None = None,
@@ -99,13 +100,14 @@ def fit_one_hot(
 ) -> Fit:
     """Minimise `one_hot_loss`; parameters and result as in `fit_relu`.
 
-    Every row of `start` is an instance of its own; random starts are all one instance's.
+    `importance` is of one instance, (1, n_features) or a float. Every row of `start` is an
+    instance of its own; random starts are all one instance's.
     """
-    one = torch.ones(1, n_features, dtype=torch.float64)
-    _check(n_features, n_hidden, n_starts, one, one)
+    p, weight = _pair(1.0, importance, n_features)
+    _check(n_features, n_hidden, n_starts, p, weight)
     W, b = start or _random_starts(n_starts, n_features, n_hidden, seed)
     each = 1 if start else n_starts
-    return _descend(lambda W, b, _: one_hot_loss(W, b), W, b, each, True, max_iter)
+    return _descend(lambda W, b, _: one_hot_loss(W, b, weight), W, b, each, True, max_iter)
 
 
 def fit_linear(

@@ -141,9 +141,17 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and _mix(old, value):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
     return merged
+
+
+def _mix(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether parts can be mixed: training on samples, without a kind, has none of what has one."""
+    return "kind" in old or "kind" not in new
 
 
 def _tensors(observed: Observed, truth: Truth) -> dict[str, np.ndarray]:

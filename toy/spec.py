@@ -5,10 +5,25 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
-from toy.feature_spec import FeaturesSpec, PerFeature, Spec
-from toy.trainings import TRAININGS
+from toy.feature_spec import (
+    ExactlySpec,
+    FeaturesSpec,
+    IndependentSpec,
+    PerFeature,
+    SetsSpec,
+    Spec,
+    UniformSpec,
+)
+from toy.trainings import MOST_EXACT_FEATURES, TRAININGS
 
 
 class TrainingSpec(Spec):
@@ -38,6 +53,40 @@ class TrainingSpec(Spec):
     init_std: float | None = Field(default=None, gt=0)
     l1: float = Field(default=0.0, ge=0)
     attack: float = Field(default=0.0, ge=0)
+
+
+class ExactSpec(Spec):
+    """No samples: L-BFGS on the exact expected loss, where there is one; see `toy.exact_fit`.
+
+    Attributes
+    ----------
+    restarts : int
+        Random starts; the one that ends at the least loss is kept.
+    """
+
+    kind: Literal["exact"]
+    restarts: int = Field(default=8, ge=1)
+
+
+def _by_name(given: Any) -> Any:
+    if not isinstance(given, str):
+        return given
+    if given not in TRAININGS:
+        raise ValueError(f"no training goes by that name; there are {', '.join(TRAININGS)}")
+    return TRAININGS[given]
+
+
+def _way(given: Any) -> str:
+    exact = isinstance(given, ExactSpec) or (isinstance(given, Mapping) and "kind" in given)
+    return "exact" if exact else "sampled"
+
+
+#: On samples or exactly; the name of a recipe of `toy.trainings` stands for its parts.
+AnyTraining = Annotated[
+    Annotated[TrainingSpec, Tag("sampled")] | Annotated[ExactSpec, Tag("exact")],
+    Discriminator(_way),
+    BeforeValidator(_by_name),
+]
 
 
 class TiedSpec(Spec):
@@ -89,20 +138,12 @@ class TrainedSpec(Spec):
     model: ModelSpec
     d: int = Field(ge=1)
     importance: PerFeature = 1.0
-    training: TrainingSpec = TrainingSpec()
-
-    @field_validator("training", mode="before")
-    @classmethod
-    def _by_name(cls, given: Any) -> Any:
-        if not isinstance(given, str):
-            return given
-        if given not in TRAININGS:
-            raise ValueError(f"no training goes by that name; there are {', '.join(TRAININGS)}")
-        return TRAININGS[given]
+    training: AnyTraining = TrainingSpec()
 
     @model_validator(mode="after")
     def _attack_needs_tied_weights(self) -> "TrainedSpec":
-        if self.training.attack and self.model.kind not in ("linear", "relu-output"):
+        attack = isinstance(self.training, TrainingSpec) and self.training.attack
+        if attack and self.model.kind not in ("linear", "relu-output"):
             raise ValueError("training.attack is known for linear and relu-output models only")
         return self
 
@@ -160,6 +201,38 @@ class ProblemSpec(Spec):
         if min(weights) < 0 or not any(weights):
             raise ValueError(f"importance must not be negative, nor all zero, got {min(weights):g}")
         return self
+
+    @model_validator(mode="after")
+    def _exact_loss_exists(self) -> "ProblemSpec":
+        source = self.source
+        if not (isinstance(source, TrainedSpec) and isinstance(source.training, ExactSpec)):
+            return self
+        if reason := _no_exact_loss(source.model.kind, self.features):
+            raise ValueError(
+                f"training: no exact loss is known for {reason}. Exact losses are of linear models "
+                f"of independent features, and of relu-output models of up to "
+                f"{MOST_EXACT_FEATURES} features, independent or in correlated sets, or of exactly "
+                f'one active feature; values uniform on [0, 1]. Train on samples: "quick".'
+            )
+        return self
+
+
+def _no_exact_loss(model: str, features: FeaturesSpec) -> str:
+    """Say what stands in the way of an exact loss; nothing if there is one."""
+    gate = features.gate
+    if model not in ("linear", "relu-output"):
+        return f"the {model} model"
+    if features.repeat is not None or features.inherit or features.magnitude != UniformSpec():
+        return "features whose values are not independent and uniform on [0, 1]"
+    if isinstance(gate, IndependentSpec):
+        small = model == "linear" or features.n <= MOST_EXACT_FEATURES
+        return "" if small else f"{features.n} features behind a ReLU"
+    if model == "relu-output" and isinstance(gate, ExactlySpec):
+        return "" if gate.count == 1 else f"exactly {gate.count} active features"
+    if model == "relu-output" and isinstance(gate, SetsSpec) and gate.kind == "correlated":
+        small = features.n <= MOST_EXACT_FEATURES
+        return "" if small else f"{features.n} features behind a ReLU"
+    return f"a {model} model of {gate.kind} features"
 
 
 def parse(data: Mapping[str, Any]) -> ProblemSpec:

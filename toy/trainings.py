@@ -2,6 +2,9 @@
 
 from typing import Any
 
+#: Exact losses of ReLU models enumerate supports: there are 2^n of them, so n is at most this.
+MOST_EXACT_FEATURES = 12
+
 TRAININGS: dict[str, dict[str, Any]] = {
     # The paper's notebook: 10,000 AdamW steps at one learning rate.
     "notebook": {"steps": 10_000, "batch": 1024, "lr": 1e-3, "weight_decay": 0.01},
@@ -16,4 +19,6 @@ TRAININGS: dict[str, dict[str, Any]] = {
         "weight_decay": 0.0,
         "restarts": 8,
     },
+    # No samples and no learning rate: L-BFGS on the expected loss itself.
+    "exact": {"kind": "exact", "restarts": 8},
 }

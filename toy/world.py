@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, hstack
 from toy.build import build_features, build_importance, build_model
 from toy.features import Features
 from toy.planted import plant
-from toy.spec import ProblemSpec, TrainedSpec, fingerprint
+from toy.spec import ProblemSpec, TrainedSpec, TrainingSpec, fingerprint
 from toy.storage import code_version, fetch, store
 
 #: Rays longer than this count as represented by a trained model.
@@ -35,7 +35,8 @@ class World:
         Whether ``g`` is a ReLU.
     trained : bool
     learning_curve : ndarray of shape (n_points, 2), optional
-        Steps, and the training loss averaged up to each, of the model that was kept.
+        Steps, and the training loss averaged up to each, of the model that was kept; none of
+        models that were not trained on samples.
     """
 
     features: Features
@@ -139,7 +140,9 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
     curve = None
     if isinstance(spec.source, TrainedSpec):
         kept = _trained(spec, spec.source, features, seed, device=device, cache=cache)
-        weights, curve = kept["weights"], np.column_stack([kept["steps"], kept["curve"]])
+        weights = kept["weights"]
+        if "curve" in kept:
+            curve = np.column_stack([kept["steps"], kept["curve"]])
         bias = np.zeros(spec.source.d)
         rectified = build_model(spec.source, spec.features.n).rectified
     else:
@@ -166,21 +169,36 @@ def _trained(
     cache: bool,
 ) -> dict[str, np.ndarray]:
     """Return the input weights (n, d), learning curve and parameters of the best restart."""
-    from toy.instance import Instance
-    from toy.models import input_weights
-    from toy.train import pick_device, train_many
+    from toy.train import pick_device
 
     described = spec.model_dump(mode="json", include={"features", "source"})
     described |= {"seed": seed, "device": pick_device(device).type}
     key = fingerprint({**described, "code": code_version()})[:24]
     if cache and (tensors := fetch(key)) is not None:
         return tensors
-    importance = build_importance(source.importance, spec.features.n)
+    if isinstance(source.training, TrainingSpec):
+        tensors = _on_samples(source, source.training, features, seed, device)
+    else:
+        tensors = _exactly(spec, source, features, seed)
+    if cache:
+        store(key, tensors, described)
+    return tensors
+
+
+def _on_samples(
+    source: TrainedSpec, training: TrainingSpec, features: Features, seed: int, device: str
+) -> dict[str, np.ndarray]:
+    """Train on fresh samples, every restart at once."""
+    from toy.instance import Instance
+    from toy.models import input_weights
+    from toy.train import train_many
+
+    importance = build_importance(source.importance, features.n_features)
     instances = [
-        Instance(features, importance, seed, restart) for restart in range(source.training.restarts)
+        Instance(features, importance, seed, restart) for restart in range(training.restarts)
     ]
-    model = build_model(source, spec.features.n)
-    trained = train_many(model, instances, source.training, device=device)
+    model = build_model(source, features.n_features)
+    trained = train_many(model, instances, training, device=device)
     best = int(trained.loss.argmin())
     tensors = {
         "weights": input_weights(model, trained.params)[best].cpu().numpy(),
@@ -190,6 +208,16 @@ def _trained(
     }
     for name in model.shapes:
         tensors[f"params.{name}"] = trained.params[name][best].cpu().numpy()
-    if cache:
-        store(key, tensors, described)
     return tensors
+
+
+def _exactly(
+    spec: ProblemSpec, source: TrainedSpec, features: Features, seed: int
+) -> dict[str, np.ndarray]:
+    """Train on the expected loss itself."""
+    from toy.train_exact import train_exactly
+
+    importance = build_importance(source.importance, spec.features.n)
+    fit = train_exactly(source, spec.features.gate, features.density, importance, seed)
+    W, b = fit.W[0].numpy(), fit.b[0].numpy()
+    return {"weights": W, "loss": fit.losses[0].numpy(), "params.W": W, "params.b": b}

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
@@ -35,6 +36,16 @@ def stacked(ax: Axes, W: np.ndarray, title: str) -> None:
     ax.set_title(title, loc="center", fontsize=8.5, fontweight="normal")
 
 
+def by_density(W: np.ndarray, density: tuple[float, ...], label: str) -> Figure:
+    """Draw the neurons of one model a density, side by side."""
+    figure, axes = style.panels(1, len(density), width=11, height=2.6)
+    for ax, one, p in zip(axes[0], W, density, strict=True):
+        stacked(ax, one, f"density {p:g}")
+        ax.set_xlabel("neurons")
+    axes[0, 0].set_ylabel(label)
+    return figure
+
+
 def privileged(full: bool) -> Outcome:
     """Ten features in five ReLU neurons: from one feature a neuron to all polysemantic."""
     density = (0.7, 0.35, 0.2, 0.15, 0.08, 0.04)
@@ -53,11 +64,7 @@ def privileged(full: bool) -> Outcome:
     counts = [per_neuron(W, 0.35) for W in grown.W]
     alone = [int((count == 1).sum()) for count in counts]
     held = [int((np.abs(W) > 0.35).any(1).sum()) for W in grown.W]
-    figure, axes = style.panels(1, len(density), width=11, height=2.6)
-    for ax, W, p in zip(axes[0], grown.W, density, strict=True):
-        stacked(ax, W, f"density {p:g}")
-        ax.set_xlabel("neurons")
-    axes[0, 0].set_ylabel("weights by feature")
+    figure = by_density(grown.W, density, "weights by feature")
     shown = "; ".join(f"{p:g}: {_list(c)}" for p, c in zip(density, counts, strict=True))
     return Outcome(
         [
@@ -156,11 +163,7 @@ def absolute_value(full: bool) -> Outcome:
     counts = [per_neuron(W, 0.2) for W in scaled]
     distinct = [int((np.abs(W) > 0.2).any(1).sum()) for W in scaled]
     means = np.array([c.mean() for c in counts])
-    figure, axes = style.panels(1, len(density), width=11, height=2.6)
-    for ax, W, p in zip(axes[0], scaled, density, strict=True):
-        stacked(ax, W, f"density {p:g}")
-        ax.set_xlabel("neurons")
-    axes[0, 0].set_ylabel("weights, largest = 1")
+    figure = by_density(scaled, density, "weights, largest = 1")
     return Outcome(
         [
             check(
