@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import toy
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -37,6 +39,12 @@ def test_the_method_of_the_readme_conforms_and_runs(tmp_path: Path) -> None:
     assert report.returncode == 0, report.stdout + report.stderr
     assert "MyMethod" in (out / "leaderboard.csv").read_text()
     assert (out / "report.html").stat().st_size > 10_000
+
+
+def test_the_page_on_toys_names_every_family_of_problems() -> None:
+    page = (ROOT / "docs" / "toys.md").read_text()
+    families = {name.split("-")[0] for name in toy.list_problems()}
+    assert not [family for family in sorted(families) if f"`{family}-" not in page]
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:

@@ -246,12 +246,15 @@ def parse(data: Mapping[str, Any]) -> ProblemSpec:
     try:
         return ProblemSpec.model_validate(dict(data))
     except ValidationError as error:
-        faults = [
-            f"  {'.'.join(str(part) for part in fault['loc']) or 'spec'}: "
-            f"{fault['msg'].removeprefix('Value error, ')} (given: {_shorten(fault['input'])})"
-            for fault in error.errors()
-        ]
+        faults = [_fault(one["loc"], one["msg"], one["input"]) for one in error.errors()]
         raise ValueError("This problem spec is not valid:\n" + "\n".join(faults)) from None
+
+
+def _fault(path: tuple[int | str, ...], message: str, given: Any) -> str:
+    """Return one line; what was given is told only of a part, not of the whole spec."""
+    where = ".".join(str(part) for part in path)
+    told = message.removeprefix("Value error, ")
+    return f"  {where}: {told} (given: {_shorten(given)})" if where else f"  {told}"
 
 
 def _shorten(value: Any) -> str:
