@@ -73,7 +73,7 @@ def test_few_samples_are_refused_rather_than_overfitted():
 
 
 def test_directions_are_signed_and_of_unit_length():
-    X, D = world(n_sets=1)
+    X, _ = world(n_sets=1)
     found = independent_directions(audible(X), 0)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
     assert (audible(X) @ np.linalg.pinv(found)).mean(axis=0).min() > 0

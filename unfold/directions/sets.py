@@ -126,10 +126,10 @@ def central(X: np.ndarray) -> np.ndarray:
     for _ in range(5):
         mean = X[kept].mean(axis=0)
         precision = np.linalg.pinv(np.cov(X[kept].T).reshape(X.shape[1], -1), hermitian=True)
-        kept = ((X - mean) @ precision * (X - mean)).sum(axis=1) < most
+        kept = np.asarray(((X - mean) @ precision * (X - mean)).sum(axis=1) < most)
         if kept.sum() < 2 * X.shape[1]:
             return np.ones(len(X), bool)
-    return np.asarray(kept)
+    return kept
 
 
 def independent_directions(X: np.ndarray, seed: int) -> np.ndarray | None:
