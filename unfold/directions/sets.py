@@ -108,7 +108,7 @@ def cone_of(X: np.ndarray, seed: int) -> Cone | None:
             return None
         cone = Cone(edges, Cone(edges, np.ones(len(edges))).codes(part).std(axis=0))
         codes = cone.codes(X)
-        inlying = (codes > -depth * cone.spread).all(axis=1)
+        inlying = np.all(codes > -depth * cone.spread, axis=1)
     if inlying.mean() < 1 - STRAY:
         return None
     walls = np.quantile(codes[inlying], 0.005, axis=0) / cone.spread
@@ -121,12 +121,13 @@ def cone_of(X: np.ndarray, seed: int) -> Cone | None:
 
 def central(X: np.ndarray) -> np.ndarray:
     """Return which samples are not far from the bulk of the others."""
-    kept = np.ones(len(X), bool)
+    kept: np.ndarray = np.ones(len(X), bool)
     most = chi2.ppf(0.99, X.shape[1])
     for _ in range(5):
         mean = X[kept].mean(axis=0)
         precision = np.linalg.pinv(np.cov(X[kept].T).reshape(X.shape[1], -1), hermitian=True)
-        kept = np.asarray(((X - mean) @ precision * (X - mean)).sum(axis=1) < most)
+        distance: np.ndarray = ((X - mean) @ precision * (X - mean)).sum(axis=1)
+        kept[:] = distance < most
         if kept.sum() < 2 * X.shape[1]:
             return np.ones(len(X), bool)
     return kept
