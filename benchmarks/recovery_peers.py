@@ -37,24 +37,27 @@ IDS = [
     "planted-512in128-p0.003-noise0.01@50000",
     "tree-256in64",
     "tree-512in96",
-    "sharkey-512in256",
 ]
 Peer = Callable[[np.ndarray, int, float, float], np.ndarray]
 
 
-def sae_lens(architecture: str, **options: Any) -> Peer:
-    """Return a peer that trains an architecture of sae_lens for the time it is given."""
+def sae_lens(architecture: str, share: float = 1.0, **options: Any) -> Peer:
+    """Return a peer that trains an architecture of sae_lens for the time it is given.
+
+    Architectures that count are told ``share`` times the number of active features.
+    """
 
     def fit(X: np.ndarray, k: int, active: float, seconds: float) -> np.ndarray:
         from unfold.methods.sae_lens_adapter import SAELensAutoencoder
 
         def method(n_steps: int) -> SAELensAutoencoder:
-            counted = {} if "l1_coefficient" in options else {"n_active": active}
+            counted = {} if "l1_coefficient" in options else {"n_active": max(1.0, share * active)}
             return SAELensAutoencoder(
                 k, architecture=architecture, n_steps=n_steps, batch_size=BATCH, options=options,
                 **counted,
             )  # fmt: skip
 
+        method(20).fit(X)
         start = time.process_time()
         method(100).fit(X)
         rate = 100 / (time.process_time() - start)
@@ -63,7 +66,7 @@ def sae_lens(architecture: str, **options: Any) -> Peer:
     return fit
 
 
-def overcomplete(kind: str) -> Peer:
+def overcomplete(kind: str, price: float = 0.0) -> Peer:
     """Return a peer that trains an autoencoder of overcomplete for the time it is given."""
 
     def fit(X: np.ndarray, k: int, active: float, seconds: float) -> np.ndarray:
@@ -72,8 +75,6 @@ def overcomplete(kind: str) -> Peer:
         torch.manual_seed(0)
         d = X.shape[1]
         given = {"top_k": round(active)} if kind == "TopKSAE" else {}
-        if kind == "BatchTopKSAE":
-            given = {"top_k": round(active * BATCH)}
         model = getattr(sae, kind)(d, k, device="cpu", **given)
         data = torch.as_tensor(X / np.sqrt((X**2).mean()), dtype=torch.float32)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -130,13 +131,13 @@ def nmf(X: np.ndarray, k: int, active: float, seconds: float) -> np.ndarray:
 
 
 PEERS: dict[str, list[Peer]] = {
-    "SAELens TopK": [sae_lens("topk")],
-    "SAELens BatchTopK": [sae_lens("batchtopk")],
-    "SAELens Matryoshka": [sae_lens("matryoshka_batchtopk")],
+    "SAELens TopK": [sae_lens("topk", share) for share in (1.0, 1.5)],
+    "SAELens BatchTopK": [sae_lens("batchtopk", share) for share in (1.0, 1.5)],
+    "SAELens Matryoshka": [sae_lens("matryoshka_batchtopk", share) for share in (1.0, 1.5)],
     "SAELens L1": [sae_lens("standard", l1_coefficient=c) for c in (0.3, 1.0, 3.0)],
     "SAELens JumpReLU": [sae_lens("jumprelu", l0_coefficient=c) for c in (0.3, 3.0)],
     "overcomplete TopK": [overcomplete("TopKSAE")],
-    "overcomplete L1": [overcomplete("SAE")],
+    "overcomplete L1": [overcomplete("SAE", price) for price in (0.03, 0.1, 0.3)],
     "scikit-learn dictionary": [dictionary_learning(a) for a in (0.05, 0.2)],
     "scikit-learn FastICA": [fast_ica],
     "scikit-learn NMF": [nmf],
