@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from evaluation.reproduce import style
-from evaluation.reproduce.experiment import Experiment, Outcome, check
+from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
 from toy.models import AbsoluteValueModel, TiedModel
 
@@ -51,54 +51,61 @@ def privileged(full: bool) -> Outcome:
         seed=9,
     )
     counts = [per_neuron(W, 0.35) for W in grown.W]
-    alone = [int((count == 1).sum()) for count in counts]
     held = [int((np.abs(W) > 0.35).any(1).sum()) for W in grown.W]
     figure, axes = style.panels(1, len(density), width=11, height=2.6)
     for ax, W, p in zip(axes[0], grown.W, density, strict=True):
         stacked(ax, W, f"density {p:g}")
         ax.set_xlabel("neurons")
     axes[0, 0].set_ylabel("weights by feature")
-    shown = "; ".join(f"{p:g}: {_list(c)}" for p, c in zip(density, counts, strict=True))
     return Outcome(
-        [
-            check(
-                "dense",
-                "At density .5 and more every neuron is monosemantic",
-                published="all monosemantic at p ≥ .5",
-                ours=f"features per neuron {_list(counts[0])} at .7",
-                holds=bool((counts[0] == 1).all()),
-                why="|weight| above .35 counts",
-            ),
-            check(
-                "sparse",
-                "At density .05 to .08 and below every neuron is polysemantic",
-                published="all polysemantic; eight features in five neurons at .05 to .08",
-                ours=f"features per neuron {_list(counts[4])} at .08, {_list(counts[5])} at .04; "
-                f"{held[4]} and {held[5]} features in all",
-                holds=alone[4:] == [0, 0] and held[4] >= 8,
-                why="no neuron with a single feature, eight features or more",
-            ),
-            check(
-                "between",
-                "In between, some neurons stay monosemantic, ever fewer",
-                published="three dedicated at .2 to .5, two at .15",
-                ours=shown,
-                holds=alone[1:4] == [3, 3, 2],
-                why="neurons with a single feature: three at .35 and .2, two at .15",
-            ),
-            check(
-                "codes",
-                "Three more features share the two neurons that three dedicated ones leave, as a "
-                "binary code; five share three at .15",
-                published="3 + 3 features at .2 to .5, 2 + 5 at .15",
-                ours=f"features {held[1]}, {held[2]} and {held[3]} in five neurons",
-                holds=held[1:4] == [6, 6, 7],
-                why="six, six and seven features with a weight above .35",
-            ),
-        ],
+        _privileged_facts(density, counts, held),
         figure,
         {"density": list(density), "W": style.thin(grown.W)},
     )
+
+
+def _privileged_facts(
+    density: tuple[float, ...], counts: list[np.ndarray], held: list[int]
+) -> list[Fact]:
+    """Check features per neuron, and features held in all, against the published motifs."""
+    alone = [int((count == 1).sum()) for count in counts]
+    shown = "; ".join(f"{p:g}: {_list(c)}" for p, c in zip(density, counts, strict=True))
+    return [
+        check(
+            "dense",
+            "At density .5 and more every neuron is monosemantic",
+            published="all monosemantic at p ≥ .5",
+            ours=f"features per neuron {_list(counts[0])} at .7",
+            holds=bool((counts[0] == 1).all()),
+            why="|weight| above .35 counts",
+        ),
+        check(
+            "sparse",
+            "At density .05 to .08 and below every neuron is polysemantic",
+            published="all polysemantic; eight features in five neurons at .05 to .08",
+            ours=f"features per neuron {_list(counts[4])} at .08, {_list(counts[5])} at .04; "
+            f"{held[4]} and {held[5]} features in all",
+            holds=alone[4:] == [0, 0] and held[4] >= 8,
+            why="no neuron with a single feature, eight features or more",
+        ),
+        check(
+            "between",
+            "In between, some neurons stay monosemantic, ever fewer",
+            published="three dedicated at .2 to .5, two at .15",
+            ours=shown,
+            holds=alone[1:4] == [3, 3, 2],
+            why="neurons with a single feature: three at .35 and .2, two at .15",
+        ),
+        check(
+            "codes",
+            "Three more features share the two neurons that three dedicated ones leave, as a "
+            "binary code; five share three at .15",
+            published="3 + 3 features at .2 to .5, 2 + 5 at .15",
+            ours=f"features {held[1]}, {held[2]} and {held[3]} in five neurons",
+            holds=held[1:4] == [6, 6, 7],
+            why="six, six and seven features with a weight above .35",
+        ),
+    ]
 
 
 def absolute_exact(full: bool) -> Outcome:

@@ -70,6 +70,8 @@ def by_sets(scene: Scene) -> Candidate | None:
         held = np.any([cone.holds(judges) for cone in cones], axis=0).mean() if cones else 0.0
         if held > share + 0.05:
             best, share = cones, float(held)
+        if n_sets == 4 and not best:
+            break
     if share < HELD:
         return None
     D = best[0].edges
