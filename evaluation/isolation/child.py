@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -49,6 +50,8 @@ def main(task: dict[str, Any], log: int) -> NoReturn:
     os.closerange(3, 1024)
     os.chdir(task["workdir"])
     os.environ.update(HOME=task["workdir"], TMPDIR=task["workdir"], PWD=task["workdir"])
+    # whoever asked before the fork has fixed it to a folder that is closed from here on
+    tempfile.tempdir = task["workdir"]
     sys.argv, sys.stdout, sys.stderr = [""], os.fdopen(1, "w"), os.fdopen(2, "w")
     sys.path.extend(path for path in task["sys_path"] if path not in sys.path)
     _give_up_privileges(task)

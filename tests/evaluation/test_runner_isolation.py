@@ -47,6 +47,11 @@ def submit(slot: Slot, data: Path) -> Submit:
     return run
 
 
+def test_temporary_files_have_a_place(submit: Submit) -> None:
+    outcome = submit("good.py:WritesTemporaryFiles")
+    assert outcome["status"] == "ok", outcome
+
+
 @pytest.mark.parametrize(
     ("name", "status", "reason"),
     [

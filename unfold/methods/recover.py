@@ -10,6 +10,7 @@ from unfold.directions.codes import sharp_codes
 from unfold.directions.description import description_length
 from unfold.directions.roads import choose_road, settle
 from unfold.directions.scene import Candidate, Scene
+from unfold.directions.sets import by_sets
 from unfold.methods.base import MethodCard, Recovery
 from unfold.methods.consensus import Consensus
 from unfold.solution import Status
@@ -21,9 +22,11 @@ class Recover(Recovery):
     It looks for repeated samples (the bias, single-feature rays), then climbs the fourth
     cumulant or, in high dimension, the tails of the data; anneals a polish that ends at the
     noise level; fits third- to fifth-order cumulants jointly where codes are too dense for any
-    sparse fit; and splits composite directions where single events span more than a line. Where
-    no road is sure of itself, as on few samples, runs of K-SVD vote. Which road is kept is
-    decided by how many held-out samples a dictionary fits with few atoms, or describes shortest.
+    sparse fit. In high dimension it starts from crowds of parallel samples or, in a hierarchy,
+    from the directions that the spans of single events share, and completes them from residuals.
+    Where no road is sure of itself, it looks for sets of features that are only active together,
+    or else, as on few samples, lets runs of K-SVD vote. Which road is kept is decided by how many
+    held-out samples a dictionary fits with few atoms, or describes shortest.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class Recover(Recovery):
         scene = Scene.of(X, self.n_components, self._rng())
         best: Candidate = settle(scene, choose_road(scene))
         if not best.sure and X.shape[1] <= 64 and len(scene.X) >= 50:
-            best = shorter(scene, best, agreement(scene))
+            best = by_sets(scene) or shorter(scene, best, agreement(scene))
         self.positive_ = best.positive
         self.components_ = best.dictionary
         self.mean_ = scene.bias

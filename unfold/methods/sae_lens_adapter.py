@@ -152,7 +152,8 @@ def _library(architecture: str) -> tuple[Any, Any]:
         from sae_lens.registry import SAE_TRAINING_CLASS_REGISTRY
     except ImportError as error:
         raise ImportError(
-            "SAELensAutoencoder needs sae_lens: pip install 'unfold-superposition[sae]'."
+            "SAELensAutoencoder needs sae_lens: pip install 'unfold-superposition[sae]'. "
+            f"Importing it failed with: {error}"
         ) from error
     if architecture not in SAE_TRAINING_CLASS_REGISTRY:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Methods that behave, and take a moment."""
 
+import tempfile
 import time
 
 import numpy as np
@@ -41,3 +42,12 @@ class Noise(Axes):
         time.sleep(self.pause)
         self.components_ = rng.standard_normal((2 * X.shape[1], X.shape[1]))
         return self
+
+
+class WritesTemporaryFiles(Axes):
+    """Like libraries that write a file to the temporary folder when they are imported."""
+
+    def fit(self, X, y=None):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("for a moment")
+        return super().fit(X)
