@@ -20,6 +20,8 @@ SKETCH = 128
 PROBES = 1_000
 #: Rows of a block of cosines.
 BLOCK = 1_000
+#: Dimensions below which lengths do not tell noise from features.
+FEW_DIMENSIONS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,8 @@ def silence(X: np.ndarray, rng: np.random.RandomState) -> float:
     norms = np.linalg.norm(X, axis=1)
     d = X.shape[1]
     low, middle = np.quantile(norms, [0.002, 0.02])
-    if not 0 < middle < 1.5 * low:
+    # in few dimensions noise is of every length
+    if d < FEW_DIMENSIONS or not 0 < middle < 1.5 * low:
         return 0.0
     some = rng.permutation(np.flatnonzero(norms <= middle))[:500]
     U = X[some] / norms[some, None]
