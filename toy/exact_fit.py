@@ -203,6 +203,11 @@ def _pair(density: Tensor | float, importance: Tensor | float, n: int) -> tuple[
     """Return both as (K, n), whichever has the K rows."""
     p, weight = _rows(density, n), _rows(importance, n)
     n_models = max(len(p), len(weight))
+    if {len(p), len(weight)} - {1, n_models}:
+        raise ValueError(
+            f"Densities of {len(p)} models and importances of {len(weight)} do not go together; "
+            f"give as many of both, or one."
+        )
     return p.expand(n_models, n), weight.expand(n_models, n)
 
 

@@ -27,6 +27,12 @@ class ZipfSpec(Spec):
     high: float = Field(gt=0, le=1)
     low: float = Field(gt=0, le=1)
 
+    @model_validator(mode="after")
+    def _falls(self) -> "ZipfSpec":
+        if self.low > self.high:
+            raise ValueError(f"low must not be above high, got low={self.low}, high={self.high}")
+        return self
+
 
 def _densities(p: "float | tuple[float, ...] | ZipfSpec") -> "float | tuple[float, ...] | ZipfSpec":
     if isinstance(p, ZipfSpec):

@@ -17,8 +17,13 @@ def stream(seed: int, *names: str) -> np.random.Generator:
         Non-negative.
     *names : str
         What the numbers are for, as in ``stream(0, "train", "codes")``.
+
+    Raises
+    ------
+    ValueError
+        If the seed is no non-negative integer.
     """
-    if seed < 0:
-        raise ValueError(f"seed must be a non-negative integer, got {seed}.")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, got {seed!r}.")
     words = [zlib.crc32(name.encode()) for name in names]
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *words])))
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([int(seed), *words])))

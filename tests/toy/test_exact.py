@@ -218,3 +218,8 @@ def test_more_starts_never_hurt():
     assert many.loss <= few.loss + 1e-12
     assert many.losses.shape == (1, 10)
     assert many.loss == many.losses.min()
+
+
+def test_densities_and_importances_of_other_numbers_of_models_are_refused():
+    with pytest.raises(ValueError, match="Densities of 2 models and importances of 3"):
+        fit_relu(4, 2, torch.full((2, 4), 0.1), torch.ones(3, 4), n_starts=1)

@@ -174,3 +174,15 @@ def test_models_of_any_size_go_by_their_id():
     problem = toy.make_problem({"id": "relu-4in2-p0.1/v1", "n_train": 50})
     assert problem.observed.train.shape == (50, 2)
     assert problem.truth.directions.shape == (4, 2)
+
+
+def test_densities_of_a_law_do_not_rise():
+    law = {"exponent": 0.5, "high": 0.01, "low": 0.2}
+    with pytest.raises(ValueError, match="low must not be above high"):
+        toy.make_problem({"id": "relu-40in10-zipf/v1", "features": {"gate": {"p": law}}})
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_seeds_are_non_negative_integers(seed):
+    with pytest.raises(ValueError, match="seed must be a non-negative integer"):
+        toy.make_problem("planted-4in3-p0.1/v1", seed=seed)
