@@ -7,7 +7,7 @@ import numpy as np
 
 from unfold.solution import CertificateKind, Solution, Status
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, block_size, mended, over_blocks
+from unfold.solvers.blocks import Compact, assemble, block_size, lists_for, mended, over_blocks
 from unfold.solvers.gram import Products, rank_tolerance, squared_norms, wants_gram, wants_mixed
 
 
@@ -26,7 +26,7 @@ class ActiveSet(Solver):
     max_iter : int or None
         Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
     block_size : int or None
-        Samples whose dense correlations are held at once, per thread; 128 to 512 by default.
+        Samples whose dense correlations are held at once, per thread; up to 1,024 by default.
 
     References
     ----------
@@ -46,18 +46,16 @@ class ActiveSet(Solver):
     def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
         k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
-        search = _Search(problem, effort, max_iter, mixed)
+        n = problem.X.shape[0]
+        block = min(n, self.block_size or block_size(n, k, effort.n_threads))
+        search = _Search(problem, effort, max_iter, block, mixed)
         if search.gap and not wants_gram(problem):
             from unfold.solvers.screened import solve_screened
 
             return solve_screened(problem, search.alpha, effort, max_iter, self.block_size or 128)
         search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            problem.X.shape[0],
-            self.block_size or block_size(k),
-            effort.n_threads,
-            search.scratch,
-            search.block,
+            n, block, effort.n_threads, search.scratch, search.block
         )
         if search.mixed:
             sparse = replace(effort, sparse_output=True)
@@ -69,7 +67,9 @@ class ActiveSet(Solver):
 class _Search:
     """One problem, ready to be solved block by block."""
 
-    def __init__(self, problem: SparseProblem, effort: Effort, max_iter: int, mixed: bool) -> None:
+    def __init__(
+        self, problem: SparseProblem, effort: Effort, max_iter: int, block_size: int, mixed: bool
+    ) -> None:
         k, d = problem.D.shape
         given = np.atleast_2d(np.asarray(problem.alpha, problem.D.dtype))
         self.uniform = given.shape[1] == 1
@@ -79,7 +79,7 @@ class _Search:
         self.problem, self.tol, self.max_iter = problem, effort.tol, max_iter
         # with a ridge, more atoms than dimensions can be active
         self.size = min(k, 8 * d if problem.l2 else d) + 1
-        self.mixed = mixed and self.gap
+        self.block_size, self.mixed = block_size, mixed and self.gap
         self.products = Products(problem, effort, self.mixed)
 
     def some(self, rows: np.ndarray) -> SparseProblem:
@@ -90,7 +90,8 @@ class _Search:
     def scratch(self) -> Any:
         from unfold.solvers.active_set_kernel import workspace
 
-        return workspace(len(self.problem.D), self.size - 1, self.products.dtype)
+        work = workspace(len(self.problem.D), self.size - 1, self.products.dtype)
+        return work, lists_for(self.block_size, self.size)
 
     def weights(self, rows: slice, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the alphas of a block and what excesses over them are measured in."""
@@ -104,16 +105,18 @@ class _Search:
     def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
         """Solve the samples of one block."""
         from unfold.solvers.active_set_kernel import solve_gram
+        from unfold.solvers.scan_kernel import cut_share
 
         part, products = self.problem.X[rows], self.products
-        out = Compact(len(part), self.size)
+        work, lists = scratch
+        out = Compact(len(part), lists)
         alpha, weight = self.weights(rows, products.dtype)
         correlations = part.astype(products.dtype, copy=False) @ products.D.T
         solve_gram(
             correlations, squared_norms(part), products.gram, alpha, weight, self.problem.l2,
-            self.problem.positive, self.uniform and self.gap, self.gap,
+            self.problem.positive, self.uniform and self.gap, self.gap, self.mixed,
             max(self.tol, 1e-5) if self.mixed else self.tol, products.rank_tol, self.max_iter,
-            scratch, *out.outputs,
+            cut_share(len(products.D)), work, *out.outputs,
         )  # fmt: skip
         if self.mixed:
             self.refine(part, rows, correlations, out)

@@ -13,101 +13,14 @@ Only the refresh touches all ``k`` atoms, and it happens two to four times a sam
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from unfold.solvers.cholesky_kernel import NONE, append, backward, drop, inlined, kernel, solve
+from unfold.solvers.scan_kernel import GROUP, collect, n_groups, refresh, scan
 
-CHUNK = 16
 CONVERGED, MAX_ITER, NON_FINITE, STALLED = 0, 1, 2, 4
-
-
-@inlined
-def refresh(c: Any, b: Any, G: Any, S: Any, z: Any, s: int, l2: float) -> None:
-    """Set ``c = b - (G + l2 I) z`` over all atoms, four Gram rows a pass."""
-    k = c.shape[0]
-    for j in range(k):
-        c[j] = b[j]
-    i = 0
-    while i + 4 <= s:
-        g0, g1, g2, g3 = G[S[i]], G[S[i + 1]], G[S[i + 2]], G[S[i + 3]]
-        z0, z1 = c.dtype.type(z[i]), c.dtype.type(z[i + 1])
-        z2, z3 = c.dtype.type(z[i + 2]), c.dtype.type(z[i + 3])
-        for j in range(k):
-            c[j] -= (z0 * g0[j] + z1 * g1[j]) + (z2 * g2[j] + z3 * g3[j])
-        i += 4
-    while i < s:
-        g0, z0 = G[S[i]], c.dtype.type(z[i])
-        for j in range(k):
-            c[j] -= z0 * g0[j]
-        i += 1
-    if l2 != 0.0:
-        for i in range(s):
-            c[S[i]] -= l2 * z[i]
-
-
-@inlined
-def scan(c: Any, a: Any, w: Any, positive: bool, uniform: bool, peaks: Any) -> float:
-    """Return the worst score ``(|c| - a) w`` of all atoms, and each chunk's in ``peaks``."""
-    k = c.shape[0]
-    none = c.dtype.type(-1.0)
-    worst = none
-    if uniform:
-        # One weight for all, the usual case: three times as fast without reading it per atom.
-        for q in range(k // CHUNK):
-            peak = c[q * CHUNK]
-            if positive:
-                for t in range(CHUNK):
-                    peak = max(peak, c[q * CHUNK + t])
-            else:
-                for t in range(CHUNK):
-                    peak = max(peak, max(c[q * CHUNK + t], -c[q * CHUNK + t]))
-            peaks[q] = (peak - a[0]) * w[0]
-            worst = max(worst, peaks[q])
-        first = k // CHUNK
-    else:
-        first = 0
-    for q in range(first, peaks.shape[0]):
-        lo, peak = q * CHUNK, none
-        # The trip count of whole chunks is a constant, so that they become straight vector code.
-        if lo + CHUNK <= k:
-            for t in range(CHUNK):
-                v = c[lo + t] if positive else abs(c[lo + t])
-                peak = max(peak, (v - a[lo + t]) * w[lo + t])
-        else:
-            for j in range(lo, k):
-                v = c[j] if positive else abs(c[j])
-                peak = max(peak, (v - a[j]) * w[j])
-        peaks[q] = peak
-        worst = max(worst, peak)
-    return float(worst)
-
-
-@inlined
-def collect(
-    c: Any, a: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any, cand: Any
-) -> int:
-    """List up to ``len(cand)`` of the worst violators outside the support; return how many."""
-    k = c.shape[0]
-    cut = 0.35 * worst
-    while True:
-        m = 0
-        for q in range(peaks.shape[0]):
-            if peaks[q] <= cut:
-                continue
-            for j in range(q * CHUNK, min(k, q * CHUNK + CHUNK)):
-                size = c[j] if positive else abs(c[j])
-                if where[j] < 0 and (size - a[j]) * w[j] > cut:
-                    if m < cand.shape[0]:
-                        cand[m] = j
-                    m += 1
-        if m <= cand.shape[0]:
-            return m
-        # Ties of many equal atoms cannot be split by a higher cut: take the first ones.
-        if worst - cut <= 1e-6 * worst:
-            return int(cand.shape[0])
-        cut += 0.5 * (worst - cut)
 
 
 @kernel
@@ -170,7 +83,7 @@ def pivot(S: Any, z: Any, sign: Any, e: Any, dz: Any, L: Any, s: int, toward: fl
     return block, t * toward
 
 
-@kernel
+@inlined
 def improve(
     c: Any,
     a: Any,
@@ -185,7 +98,8 @@ def improve(
     budget: int,
 ) -> Any:
     """Solve the problem over support and short list; return support size and atoms added."""
-    S, z, sign, e, dz, L, H, cand, cc, where, limit = work[:11]
+    S, z, sign, e, dz, L, H = work.S, work.z, work.sign, work.e, work.dz, work.L, work.H
+    cand, cc, limit, where = work.cand, work.cc, work.limit, work.where
     n_added = 0
     for q in range(m):
         cc[q], limit[q] = c[cand[q]], a[cand[q]]
@@ -194,7 +108,7 @@ def improve(
         row = G[S[i]]
         for q in range(m):
             H[i, q] = row[cand[q]]
-    s = descend(S, z, sign, e, dz, L, H, cc, where, s, m)
+    fitted = False
     while n_added < budget and s < L.shape[0]:
         best, violation = NONE, slack
         for q in range(m):
@@ -224,7 +138,9 @@ def improve(
         row = G[j]
         for q in range(m):
             H[s, q] = row[cand[q]]
-        s = descend(S, z, sign, e, dz, L, H, cc, where, s + 1, m)
+        s, fitted = descend(S, z, sign, e, dz, L, H, cc, where, s + 1, m), True
+    if not fitted:
+        s = descend(S, z, sign, e, dz, L, H, cc, where, s, m)
     return s, n_added
 
 
@@ -233,7 +149,7 @@ def certify(
     b: Any, c: Any, a: Any, w: Any, xx: float, worst: float, gap: bool, work: Any, s: int
 ) -> float:
     """Return the relative duality gap (or the KKT residual) at the codes that ``c`` belongs to."""
-    S, z, sign = work[:3]
+    S, z, sign = work.S, work.z, work.sign
     if xx <= 0.0:
         return 0.0
     if not gap:
@@ -255,8 +171,7 @@ def certify(
 @kernel
 def release(atoms: Any, values: Any, work: Any, s: int) -> int:
     """Write the support in the order of its atoms, forget it, and return its size."""
-    S, z = work[:2]
-    where = work[9]
+    S, z, where = work.S, work.z, work.where
     for i in range(s):
         j, v = S[i], z[i]
         where[j] = -1
@@ -266,6 +181,19 @@ def release(atoms: Any, values: Any, work: Any, s: int) -> int:
             t -= 1
         atoms[t], values[t] = j, v
     return s
+
+
+@inlined
+def shortlist(
+    c: Any, a: Any, w: Any, positive: bool, uniform: bool, worst: float, share: float, work: Any
+) -> int:
+    """List the atoms to try next; return how many."""
+    if not worst > 0.0:
+        return 0
+    if uniform:
+        return collect(c, not positive, a[0], w[0], worst, share, work)
+    zero, one = c.dtype.type(0.0), c.dtype.type(1.0)
+    return collect(work.scores, False, zero, one, worst, share, work)
 
 
 @kernel
@@ -279,9 +207,11 @@ def solve_gram(
     positive: bool,
     uniform: bool,
     gap: bool,
+    keep: bool,
     tol: float,
     rank_tol: float,
     max_iter: int,
+    share: float,
     work: Any,
     atoms: Any,
     values: Any,
@@ -292,10 +222,9 @@ def solve_gram(
 ) -> None:
     """Solve one sample a row of ``B`` (correlations at zero), with the Gram matrix at hand.
 
-    Leaves in ``B`` the correlations at the codes found.
+    With ``keep``, leaves in ``B`` the correlations at the codes found.
     """
-    S, z = work[:2]
-    c, peaks = work[11], work[12]
+    S, z, c = work.S, work.z, work.c
     for r in range(B.shape[0]):
         a, w = A[r % A.shape[0]], W[r % W.shape[0]]
         b = B[r]
@@ -304,7 +233,7 @@ def solve_gram(
         status[r] = MAX_ITER
         while True:
             refresh(c, b, G, S, z, s, l2)
-            worst = scan(c, a, w, positive, uniform, peaks)
+            worst = scan(c, a, w, positive, uniform, work.scores, work.peaks)
             value = certify(b, c, a, w, xx[r], worst, gap, work, s)
             if not value > tol:
                 status[r] = CONVERGED
@@ -314,38 +243,54 @@ def solve_gram(
             if idle > 2:
                 status[r] = STALLED
                 break
-            m = (
-                collect(c, a, w, positive, peaks, worst, work[9], work[7])
-                if worst > 0.0
-                else NONE + 1
-            )
+            m = shortlist(c, a, w, positive, uniform, worst, share, work)
             s, added = improve(c, a, G, l2, rank_tol, slack, positive, work, s, m, max_iter - steps)
             steps += added
             idle = 0 if added > 0 else idle + 1
-        for j in range(c.shape[0]):
-            b[j] = c[j]
+        if keep:
+            for j in range(b.shape[0]):
+                b[j] = c[j]
         certificate[r], n_iter[r] = value, steps
         counts[r] = release(atoms[r], values[r], work, s)
 
 
-def workspace(n_atoms: int, d: int, dtype: Any, shortlist: int = 16) -> tuple[Any, ...]:
+class Workspace(NamedTuple):
+    """Scratch arrays of one thread; shapes for ``k`` atoms, supports of ``t``, lists of ``m``."""
+
+    S: np.ndarray  #: (t,) atoms of the support
+    z: np.ndarray  #: (t,) their coefficients
+    sign: np.ndarray  #: (t,) their signs
+    e: np.ndarray  #: (t,) correlation less its target
+    dz: np.ndarray  #: (t,) step of the coefficients
+    L: np.ndarray  #: (t, t) Cholesky factor of the support's Gram matrix, diagonal inverted
+    H: np.ndarray  #: (t, m) Gram rows of the support over the short list
+    cand: np.ndarray  #: (m + 16,) the short list
+    cc: np.ndarray  #: (m,) its correlations
+    limit: np.ndarray  #: (m,) its thresholds
+    where: np.ndarray  #: (k,) 1 in the support, -1 outside
+    c: np.ndarray  #: (k, padded) correlations of all atoms
+    scores: np.ndarray  #: (k, padded) excesses over their weights, where these differ
+    peaks: np.ndarray  #: (groups,) worst score of each group
+    hot: np.ndarray  #: (groups + 1,) groups above the cut
+
+
+def workspace(n_atoms: int, d: int, dtype: Any, listed: int = 16) -> Workspace:
     """Return the scratch arrays of one thread."""
-    size = min(n_atoms, d) + 1
-    m = min(n_atoms, shortlist)
-    return (
-        np.zeros(size, np.int64),  # S: atoms of the support
-        np.zeros(size),  # z: their coefficients
-        np.zeros(size),  # sign
-        np.zeros(size),  # e: correlation less its target, on the support
-        np.zeros(size),  # dz
-        np.empty(
-            (size, size)
-        ),  # L: Cholesky factor of the support's Gram matrix; its diagonal is held inverted
-        np.empty((size, m)),  # H: Gram rows of the support over the short list
-        np.zeros(m, np.int64),  # cand: the short list
-        np.zeros(m),  # cc: its correlations
-        np.full(n_atoms, -1, np.int64),  # where: 1 in the support, -1 outside
-        np.zeros(m),  # limit: its thresholds
-        np.zeros(n_atoms, dtype),  # c: correlations of all atoms
-        np.zeros(-(-n_atoms // CHUNK), dtype),  # peaks: worst score of each chunk
+    size, m, groups = min(n_atoms, d) + 1, min(n_atoms, listed), n_groups(n_atoms)
+    return Workspace(
+        S=np.zeros(size, np.int64),
+        z=np.zeros(size),
+        sign=np.zeros(size),
+        e=np.zeros(size),
+        dz=np.zeros(size),
+        L=np.empty((size, size)),
+        H=np.empty((size, m)),
+        cand=np.zeros(m + GROUP, np.int64),
+        cc=np.zeros(m),
+        limit=np.zeros(m),
+        where=np.full(n_atoms, -1, np.int64),
+        c=np.zeros(groups * GROUP, dtype),
+        scores=np.zeros(groups * GROUP, dtype),
+        peaks=np.zeros(groups, dtype),
+        hot=np.zeros(groups + 1, np.int64),
     )

@@ -11,13 +11,15 @@ from scipy.sparse import csr_array
 from unfold.solution import CertificateKind, Solution
 
 GRAM_BYTES = 512 * 2**20
-#: Correlations of a block: few enough for a core's own cache, enough to be worth a task.
-BLOCK_CELLS = 2**18
+#: Samples of a block: products want many, memory and even shares among threads want few.
+BLOCK_ROWS, BLOCK_CELLS = 1024, 2**21
 
 
-def block_size(n_atoms: int) -> int:
-    """Return how many samples to solve at a time."""
-    return int(min(512, max(128, BLOCK_CELLS // n_atoms)))
+def block_size(n: int, n_atoms: int, n_threads: int) -> int:
+    """Return how many samples to solve at a time, in blocks of even size for every thread."""
+    most = min(BLOCK_ROWS, max(128, BLOCK_CELLS // n_atoms))
+    rounds = -(-n // (n_threads * most))
+    return -(-n // (n_threads * rounds))
 
 
 @cache
@@ -29,11 +31,19 @@ def blas_controller() -> Any:
 
 
 class Compact:
-    """Codes of one block as (atom, value) lists, with what the kernels report per sample."""
+    """Codes of one block as (atom, value) lists, with what the kernels report per sample.
 
-    def __init__(self, n: int, size: int) -> None:
-        self.atoms = np.empty((n, size), np.int32)
-        self.values = np.empty((n, size))
+    Parameters
+    ----------
+    n : int
+        Samples.
+    lists : tuple of ndarray of shape (at least n, size)
+        Where to write atoms and values: `lists_for` makes them, once a thread, since memory that
+        is touched for the first time costs more than what is written to it.
+    """
+
+    def __init__(self, n: int, lists: tuple[np.ndarray, np.ndarray]) -> None:
+        self.atoms, self.values = lists[0][:n], lists[1][:n]
         self.counts = np.zeros(n, np.int64)
         self.certificate = np.zeros(n)
         self.status = np.zeros(n, np.int8)
@@ -48,13 +58,17 @@ class Compact:
 
     def pack(self, dtype: Any) -> tuple[np.ndarray, ...]:
         """Return what is kept of a block: flat atoms and values, and the reports."""
-        rows = np.repeat(np.arange(len(self.counts)), self.counts)
-        starts = np.cumsum(self.counts) - self.counts
-        columns = np.arange(len(rows)) - starts[rows]
-        return (
-            self.atoms[rows, columns], self.values[rows, columns].astype(dtype), self.counts,
-            self.certificate, self.status, self.n_iter,
-        )  # fmt: skip
+        from unfold.solvers.rows_kernel import string_together
+
+        total = int(self.counts.sum())
+        atoms, values = np.empty(total, np.int32), np.empty(total, dtype)
+        string_together(self.atoms, self.values, self.counts, atoms, values)
+        return atoms, values, self.counts, self.certificate, self.status, self.n_iter
+
+
+def lists_for(n: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return room for up to ``size`` atoms and values of ``n`` samples."""
+    return np.empty((n, size), np.int32), np.empty((n, size))
 
 
 def over_blocks(

@@ -40,9 +40,12 @@ def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
     def fill(last: int) -> None:
         rows = tiles[last]
         for columns in tiles[: last + 1]:
-            tile = D[rows] @ D[columns].T
-            G[rows, columns] = tile
-            G[columns, rows] = tile.T
+            if columns == rows:
+                # of a copy: a product with itself is taken for a symmetric one, which is slower
+                np.matmul(D[rows], D[rows].copy().T, out=G[rows, rows])
+            else:
+                np.matmul(D[rows], D[columns].T, out=G[rows, columns])
+                G[columns, rows] = G[rows, columns].T
 
     with blas_controller().limit(limits=1, user_api="blas"):
         if n_threads == 1 or len(tiles) < 4:
@@ -56,7 +59,11 @@ def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
 
 def squared_norms(X: np.ndarray) -> np.ndarray:
     """Return the squared norm of each row, in float64."""
-    return np.einsum("ij,ij->i", X, X, dtype=np.float64)
+    from unfold.solvers.rows_kernel import add_squared_norms
+
+    norms = np.zeros(len(X))
+    add_squared_norms(X, norms)
+    return norms
 
 
 def rank_tolerance(dtype: Any) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from unfold.solution import Solution
 from unfold.solvers.base import Effort, Solver, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, block_size, mended, over_blocks
+from unfold.solvers.blocks import Compact, assemble, block_size, lists_for, mended, over_blocks
 from unfold.solvers.gram import (
     Products,
     rank_tolerance,
@@ -28,7 +28,7 @@ class OMP(Solver):
     max_iter : int or None
         Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
     block_size : int or None
-        Samples whose dense correlations are held at once, per thread; 128 to 512 by default.
+        Samples whose dense correlations are held at once, per thread; up to 1,024 by default.
 
     References
     ----------
@@ -54,14 +54,12 @@ class OMP(Solver):
             return BatchedOMP().solve(problem, effort)
         k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
-        search = _Search(problem, effort, max_iter, mixed)
+        n = problem.X.shape[0]
+        block = min(n, self.block_size or block_size(n, k, effort.n_threads))
+        search = _Search(problem, effort, max_iter, block, mixed)
         search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            problem.X.shape[0],
-            self.block_size or block_size(k),
-            effort.n_threads,
-            search.scratch,
-            search.block,
+            n, block, effort.n_threads, search.scratch, search.block
         )
         if mixed:
             sparse = replace(effort, sparse_output=True)
@@ -75,10 +73,12 @@ class OMP(Solver):
 class _Search:
     """One problem, ready to be pursued block by block."""
 
-    def __init__(self, problem: SparseProblem, effort: Effort, max_iter: int, mixed: bool) -> None:
+    def __init__(
+        self, problem: SparseProblem, effort: Effort, max_iter: int, block_size: int, mixed: bool
+    ) -> None:
         k, d = problem.D.shape
         counted = problem.kind == "l0_sparsity"
-        self.problem, self.max_iter = problem, max_iter
+        self.problem, self.max_iter, self.block_size = problem, max_iter, block_size
         self.limit = min(k, d, problem.n_nonzero if counted else k)
         self.products = Products(problem, effort, mixed)
         scale = 1 / np.sqrt(squared_norms(problem.D))
@@ -89,20 +89,21 @@ class _Search:
         from unfold.solvers.active_set_kernel import workspace
 
         k, d = self.problem.D.shape
-        return workspace(k, d, self.products.dtype)
+        return workspace(k, d, self.products.dtype), lists_for(self.block_size, self.limit + 1)
 
     def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
         """Pursue the samples of one block."""
         from unfold.solvers.pursuit_kernel import pursue
 
         part, products = self.problem.X[rows], self.products
-        out = Compact(len(part), self.limit + 1)
+        work, lists = scratch
+        out = Compact(len(part), lists)
         pursue(
             part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
             products.gram, np.zeros(len(products.D), products.dtype),
             self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
             self.problem.error, products.rank_tol, 2e-5 if products.mixed else products.rank_tol,
-            self.max_iter, scratch, *out.outputs,
+            self.max_iter, work, *out.outputs,
         )  # fmt: skip
         if products.mixed:
             self.refine(part, out)

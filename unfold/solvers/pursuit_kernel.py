@@ -9,31 +9,11 @@ least-squares fit on the support non-negative, dropping atoms that would turn ne
 import math
 from typing import Any
 
-from unfold.solvers.active_set_kernel import (
-    CHUNK,
-    CONVERGED,
-    MAX_ITER,
-    descend,
-    refresh,
-    release,
-    scan,
-)
+from unfold.solvers.active_set_kernel import CONVERGED, MAX_ITER, descend, release
 from unfold.solvers.cholesky_kernel import NONE, append, backward, inlined, kernel
+from unfold.solvers.scan_kernel import largest, refresh, scan
 
 INFEASIBLE = 3
-
-
-@inlined
-def largest(c: Any, w: Any, positive: bool, peaks: Any, worst: float, where: Any) -> Any:
-    """Return the atom of the largest weighted correlation outside the support, or -1."""
-    for q in range(peaks.shape[0]):
-        if peaks[q] < worst:
-            continue
-        for j in range(q * CHUNK, min(c.shape[0], q * CHUNK + CHUNK)):
-            size = c[j] if positive else abs(c[j])
-            if size * w[j] >= worst and where[j] == -1:
-                return j
-    return NONE
 
 
 @inlined
@@ -49,14 +29,17 @@ def refresh_support(c: Any, b: Any, G: Any, S: Any, z: Any, s: int) -> None:
 @inlined
 def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
     """Fit the support by least squares after its last atom was appended; return its size."""
-    S, z, sign, e, dz, L, H, _, cc, where = work[:10]
+    S, z, e = work.S, work.z, work.e
     if positive:
         for i in range(s):
             e[i] = c[S[i]]
-        return descend(S, z, sign, e, dz, L, H, cc, where, s, NONE + 1)
+        none = NONE + 1
+        return descend(
+            S, z, work.sign, e, work.dz, work.L, work.H, work.cc, work.where, s, none
+        )
     for i in range(s):
         z[i] = y[i]
-    backward(L, s, z)
+    backward(work.L, s, z)
     return s
 
 
@@ -86,8 +69,8 @@ def pursue(
 
     A correlation below ``quiet`` times the sample's norm counts as rounding.
     """
-    S, z, sign, _, y, L = work[:6]
-    H, where, c, peaks = work[6], work[9], work[11], work[12]
+    S, z, sign, y, L, H = work.S, work.z, work.sign, work.dz, work.L, work.H
+    where, c, peaks = work.where, work.c, work.peaks
     for r in range(B.shape[0]):
         b = B[r]
         s, steps = NONE + 1, 0
@@ -99,7 +82,7 @@ def pursue(
             if left <= max(bound, 1e-30 * xx[r]) or s >= n_nonzero:
                 status[r] = CONVERGED
                 break
-            worst = scan(c, zero, w, positive, uniform, peaks)
+            worst = scan(c, zero, w, positive, uniform, work.scores, peaks)
             j = largest(c, w, positive, peaks, worst, where)
             if j < 0 or worst <= 0.0 or worst * worst <= quiet * quiet * xx[r]:
                 status[r] = CONVERGED if bound == 0.0 else INFEASIBLE

@@ -6,7 +6,7 @@ import numpy as np
 
 from unfold.solution import Solution, Status
 from unfold.solvers.base import Effort, SparseProblem
-from unfold.solvers.blocks import Compact, assemble, over_blocks
+from unfold.solvers.blocks import Compact, assemble, lists_for, over_blocks
 from unfold.solvers.gram import rank_tolerance
 
 SHORTLIST = 64
@@ -110,16 +110,17 @@ def _solve_one(
 ) -> tuple[np.ndarray, int]:
     """Solve one sample over a few atoms, in double precision; return its codes and steps."""
     from unfold.solvers.active_set_kernel import solve_gram, workspace
+    from unfold.solvers.scan_kernel import cut_share
 
     if len(chosen) == 0:
         return np.zeros(0), 0
     most = len(chosen) if problem.l2 else min(chosen.shape)
-    out = Compact(1, most + 1)
+    out = Compact(1, lists_for(1, most + 1))
     weights = alpha[None].astype(float)
     solve_gram(
         (chosen @ x)[None], np.array([np.dot(x, x)], np.float64), chosen @ chosen.T,
-        weights, 1 / weights, problem.l2, problem.positive, False, True, tol,
-        rank_tolerance(chosen.dtype), max_iter, workspace(len(chosen), most, chosen.dtype),
+        weights, 1 / weights, problem.l2, problem.positive, False, True, False, tol,
+        rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)), workspace(len(chosen), most, chosen.dtype),
         *out.outputs,
     )  # fmt: skip
     small, count = np.zeros(len(chosen)), int(out.counts[0])
