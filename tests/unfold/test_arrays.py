@@ -62,3 +62,10 @@ def test_read_only_arrays_become_tensors_of_their_own():
 def test_unit_rows_leaves_zero_rows(kind):
     D = unit_rows(kind(np.array([[3.0, 4.0], [0.0, 0.0]])))
     assert np.allclose(to_numpy(D), [[0.6, 0.8], [0, 0]])
+
+
+def test_finite_numbers_whose_sum_overflows_are_accepted():
+    X = np.full((4, 2), 3e38, np.float32)
+    assert check_activations(X) is not None
+    with pytest.raises(ValueError, match="infinity"):
+        check_activations(np.array([[np.inf], [-np.inf]]))

@@ -53,9 +53,8 @@ class ActiveSet(Solver):
             from unfold.solvers.screened import solve_screened
 
             return solve_screened(problem, search.alpha, effort, max_iter, self.block_size or 128)
-        search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            n, block, effort.n_threads, search.scratch, search.block
+            n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
         )
         if search.mixed:
             sparse = replace(effort, sparse_output=True)
@@ -90,8 +89,9 @@ class _Search:
     def scratch(self) -> Any:
         from unfold.solvers.active_set_kernel import workspace
 
-        work = workspace(len(self.problem.D), self.size - 1, self.products.dtype)
-        return work, lists_for(self.block_size, self.size)
+        work = workspace(self.problem.D.shape, self.size - 1, self.products.dtype)
+        correlations = np.empty((self.block_size, len(self.problem.D)), self.products.dtype)
+        return work, lists_for(self.block_size, self.size), correlations
 
     def weights(self, rows: slice, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return the alphas of a block and what excesses over them are measured in."""
@@ -108,13 +108,15 @@ class _Search:
         from unfold.solvers.scan_kernel import cut_share
 
         part, products = self.problem.X[rows], self.products
-        work, lists = scratch
+        work, lists, correlations = scratch
         out = Compact(len(part), lists)
         alpha, weight = self.weights(rows, products.dtype)
-        correlations = part.astype(products.dtype, copy=False) @ products.D.T
+        X = part.astype(products.dtype, copy=False)
+        correlations = np.matmul(X, products.D.T, out=correlations[: len(part)])
         solve_gram(
-            correlations, squared_norms(part), products.gram, alpha, weight, self.problem.l2,
-            self.problem.positive, self.uniform and self.gap, self.gap, self.mixed,
+            correlations, squared_norms(part), products.form_gram(), alpha, weight, self.problem.l2,
+            self.problem.positive, self.uniform and self.gap, self.gap,
+            X, products.D, X.dtype == np.float32 and not self.mixed, self.mixed,
             max(self.tol, 1e-5) if self.mixed else self.tol, products.rank_tol, self.max_iter,
             cut_share(len(products.D)), work, *out.outputs,
         )  # fmt: skip

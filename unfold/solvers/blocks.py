@@ -77,8 +77,12 @@ def over_blocks(
     n_threads: int,
     make_scratch: Callable[[], Any],
     work: Callable[[slice, Any], tuple[np.ndarray, ...]],
+    prepare: Callable[[], Any] = lambda: None,
 ) -> list[tuple[np.ndarray, ...]]:
-    """Run ``work(rows, scratch)`` on every block of rows, with a scratch space per thread."""
+    """Run ``work(rows, scratch)`` on every block of rows, with a scratch space per thread.
+
+    ``prepare`` makes what all blocks wait for, on the calling thread, while the others start.
+    """
     rows = [slice(i, min(i + block, n)) for i in range(0, n, block)]
     found: list[Any] = [None] * len(rows)
     waiting = iter(range(len(rows)))  # taking the next is atomic under the interpreter's lock
@@ -91,11 +95,13 @@ def over_blocks(
     helpers = min(n_threads, len(rows)) - 1
     with blas_controller().limit(limits=1, user_api="blas"):
         if helpers < 1:
+            prepare()
             drain()
             return found
         with ThreadPoolExecutor(helpers) as pool:
             others = [pool.submit(drain) for _ in range(helpers)]
             try:
+                prepare()
                 drain()
             finally:  # interrupted: leave the others nothing more to take
                 for _ in waiting:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -97,13 +98,20 @@ class Products:
         self.dtype = np.dtype(np.float32) if mixed else problem.D.dtype
         self.D = problem.D.astype(self.dtype, copy=False)
         self.rank_tol = rank_tolerance(self.dtype)
+        self._gram: np.ndarray | None = None
+        self._forming = Lock()
 
-    @cached_property
-    def gram(self) -> np.ndarray:
-        """``D @ D.T`` in that precision."""
-        if self._problem.gram is not None:
-            return np.ascontiguousarray(self._problem.gram, self.dtype)
-        return own_product(self.D, self._effort.n_threads)
+    def form_gram(self) -> np.ndarray:
+        """Return ``D @ D.T`` in that precision; threads that ask at the same time share one."""
+        with self._forming:
+            if self._gram is None:
+                given = self._problem.gram
+                self._gram = (
+                    own_product(self.D, self._effort.n_threads)
+                    if given is None
+                    else np.ascontiguousarray(given, self.dtype)
+                )
+            return self._gram
 
     @cached_property
     def largest(self) -> float:

@@ -57,9 +57,8 @@ class OMP(Solver):
         n = problem.X.shape[0]
         block = min(n, self.block_size or block_size(n, k, effort.n_threads))
         search = _Search(problem, effort, max_iter, block, mixed)
-        search.products.gram  # noqa: B018  (once, before the threads start)
         parts = over_blocks(
-            n, block, effort.n_threads, search.scratch, search.block
+            n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
         )
         if mixed:
             sparse = replace(effort, sparse_output=True)
@@ -89,7 +88,9 @@ class _Search:
         from unfold.solvers.active_set_kernel import workspace
 
         k, d = self.problem.D.shape
-        return workspace(k, d, self.products.dtype), lists_for(self.block_size, self.limit + 1)
+        return workspace((k, d), min(k, d), self.products.dtype), lists_for(
+            self.block_size, self.limit + 1
+        )
 
     def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
         """Pursue the samples of one block."""
@@ -100,7 +101,7 @@ class _Search:
         out = Compact(len(part), lists)
         pursue(
             part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
-            products.gram, np.zeros(len(products.D), products.dtype),
+            products.form_gram(), np.zeros(len(products.D), products.dtype),
             self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
             self.problem.error, products.rank_tol, 2e-5 if products.mixed else products.rank_tol,
             self.max_iter, work, *out.outputs,

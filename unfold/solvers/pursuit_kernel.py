@@ -34,9 +34,7 @@ def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
         for i in range(s):
             e[i] = c[S[i]]
         none = NONE + 1
-        return descend(
-            S, z, work.sign, e, work.dz, work.L, work.H, work.cc, work.where, s, none
-        )
+        return descend(S, z, work.sign, e, work.dz, work.L, work.H, work.cc, work.where, s, none)
     for i in range(s):
         z[i] = y[i]
     backward(work.L, s, z)

@@ -1,8 +1,9 @@
-"""Correlations of all atoms: refreshed, scanned for the worst, and searched for candidates, compiled.
+"""Correlations of all atoms: refreshed, scanned, and searched for candidates, compiled.
 
 Atoms are scanned in groups of 16 that lie ``n_groups`` apart (atom ``j`` is in group
-``j % n_groups``), so that one pass gives the peak of every group without a sum or maximum *across*
-a vector, the expensive kind. Arrays of correlations and scores are padded with zeros to whole groups.
+``j % n_groups``), so that one pass gives the peak of every group without a maximum *across* a
+vector, the expensive kind. Arrays of correlations and scores are padded with zeros to whole
+groups.
 """
 
 import math
@@ -85,9 +86,7 @@ def lowest(v: Any, q: int, n: int) -> Any:
 
 
 @inlined
-def scan(
-    c: Any, a: Any, w: Any, positive: bool, uniform: bool, scores: Any, peaks: Any
-) -> float:
+def scan(c: Any, a: Any, w: Any, positive: bool, uniform: bool, scores: Any, peaks: Any) -> float:
     """Return the worst score ``(|c| - a) w`` of all atoms, and each group's in ``peaks``.
 
     With one ``a`` and ``w`` for all, the usual case, ``scores`` is left alone.

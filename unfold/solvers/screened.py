@@ -119,9 +119,10 @@ def _solve_one(
     weights = alpha[None].astype(float)
     solve_gram(
         (chosen @ x)[None], np.array([np.dot(x, x)], np.float64), chosen @ chosen.T,
-        weights, 1 / weights, problem.l2, problem.positive, False, True, False, tol,
-        rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)), workspace(len(chosen), most, chosen.dtype),
-        *out.outputs,
+        weights, 1 / weights, problem.l2, problem.positive, False, True,
+        x[None], chosen, False, False, tol,
+        rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)),
+        workspace(chosen.shape, most, chosen.dtype), *out.outputs,
     )  # fmt: skip
     small, count = np.zeros(len(chosen)), int(out.counts[0])
     small[out.atoms[0, :count]] = out.values[0, :count]
