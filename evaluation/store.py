@@ -167,8 +167,10 @@ class Store:
     def __init__(self, out: str | Path) -> None:
         self.out = Path(out)
         self._lock: int | None = None
+        self._is_new = False
 
     def __enter__(self) -> "Store":
+        self._is_new = not self.out.exists()
         try:
             (self.out / "cells").mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.out / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -198,8 +200,17 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
+            self._remove_if_unused()
             os.close(self._lock)
             self._lock = None
+
+    def _remove_if_unused(self) -> None:
+        """Leave no folder behind for a run that was refused before it had a plan."""
+        if self._is_new and not (self.out / PLAN).exists():
+            with contextlib.suppress(OSError):
+                (self.out / "cells").rmdir()  # refused where anything is stored
+                (self.out / ".lock").unlink()
+                self.out.rmdir()
 
     def folder(self, key: str) -> Path:
         """Return the folder of a cell."""

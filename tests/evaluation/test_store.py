@@ -109,6 +109,16 @@ def test_two_writers_at_once_are_refused(tmp_path: Path) -> None:
     assert run_status(tmp_path).owner == ""
 
 
+def test_a_run_that_never_had_a_plan_leaves_no_folder(tmp_path: Path) -> None:
+    with Store(tmp_path / "new"):
+        pass
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "kept").mkdir()
+    with Store(tmp_path / "kept"):
+        pass
+    assert (tmp_path / "kept").exists()
+
+
 def test_a_full_disk_leaves_what_was_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
