@@ -71,20 +71,6 @@ def lists_for(n: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.empty((n, size), np.int32), np.empty((n, size))
 
 
-def blocks_of(n: int, block: int, n_threads: int) -> list[slice]:
-    """Return the rows of each block; with threads, the last ones are quarters.
-
-    No thread then waits long for another that took the last block.
-    """
-    tail = n if n_threads == 1 else n - n_threads * block
-    rows, start = [], 0
-    while start < n:
-        size = block if start < tail else max(block // 4, min(block, 64))
-        rows.append(slice(start, min(start + size, n)))
-        start += size
-    return rows
-
-
 def over_blocks(
     n: int,
     block: int,
@@ -97,7 +83,7 @@ def over_blocks(
 
     ``prepare`` makes what all blocks wait for, on the calling thread, while the others start.
     """
-    rows = blocks_of(n, block, n_threads)
+    rows = [slice(i, min(i + block, n)) for i in range(0, n, block)]
     found: list[Any] = [None] * len(rows)
     waiting = iter(range(len(rows)))  # taking the next is atomic under the interpreter's lock
 
