@@ -52,7 +52,7 @@ class ActiveSet(Solver):
         if search.gap and not wants_gram(problem):
             from unfold.solvers.screened import solve_screened
 
-            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size or 128)
+            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size)
         parts = over_blocks(
             n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
         )

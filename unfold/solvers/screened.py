@@ -7,13 +7,18 @@ import numpy as np
 from unfold.solution import Solution, Status
 from unfold.solvers.base import Effort, SparseProblem
 from unfold.solvers.blocks import Compact, assemble, lists_for, over_blocks
-from unfold.solvers.gram import rank_tolerance
+from unfold.solvers.gram import rank_tolerance, squared_norms
 
 SHORTLIST = 64
+BLOCK_CELLS = 2**22
 
 
 def solve_screened(
-    problem: SparseProblem, alpha: np.ndarray, effort: Effort, max_iter: int, block_size: int
+    problem: SparseProblem,
+    alpha: np.ndarray,
+    effort: Effort,
+    max_iter: int,
+    block_size: int | None,
 ) -> Solution:
     """Solve lasso or elastic net on short lists of atoms, refreshed by products with ``D``.
 
@@ -29,7 +34,8 @@ def solve_screened(
     effort : Effort
     max_iter : int
         Atoms added per sample and round.
-    block_size : int
+    block_size : int or None
+        By default as many samples as hold 2^22 correlations, from 32 to 256.
 
     Returns
     -------
@@ -41,7 +47,8 @@ def solve_screened(
         return _solve_block(problem, problem.X[rows], weights, effort.tol, max_iter)
 
     n, k = problem.X.shape[0], problem.D.shape[0]
-    parts = over_blocks(n, block_size, effort.n_threads, lambda: None, work)
+    block = block_size or min(256, max(32, BLOCK_CELLS // k))
+    parts = over_blocks(n, block, effort.n_threads, lambda: None, work)
     return assemble(parts, k, "relative_duality_gap", "csr" if effort.sparse_output else "dense")
 
 
@@ -54,6 +61,8 @@ def _solve_block(
     values = [np.zeros(0)] * n
     certificate, n_iter = np.full(n, np.inf), np.zeros(n, np.int64)
     status = np.full(n, int(Status.MAX_ITER), np.int8)
+    # a tenth, so that short lists end well within it, where the precision of the data allows that
+    inner_tol = max(0.1 * tol, 1e-6 if D.dtype == np.float32 else 0.0)
     left, C = np.arange(n), X @ D.T
     for _ in range(50):
         short = _shortlists(problem, C, alpha[left % alpha.shape[0]])
@@ -62,15 +71,16 @@ def _solve_block(
         for row, i in enumerate(left):
             weights = alpha[i % alpha.shape[0]]
             listed = np.union1d(short[row], support[i])
-            atoms = D[listed].astype(float)
-            z, steps = _solve_one(problem, X[i], atoms, weights[listed], 0.1 * tol, max_iter)
+            atoms = D[listed]
+            z, steps = _solve_one(problem, X[i], atoms, weights[listed], inner_tol, max_iter)
             # as it will be handed back, so that the certificate is that of what is handed back
             z = z.astype(X.dtype).astype(float)
             active = z != 0
             support[i], values[i] = listed[active], z[active]
             n_iter[i] += steps
-            residuals[row] = X[i] - values[i] @ atoms[active]
-            inside.append(atoms[active] @ residuals[row] - problem.l2 * values[i])
+            used = atoms[active].astype(float)
+            residuals[row] = X[i] - values[i] @ used
+            inside.append(used @ residuals[row] - problem.l2 * values[i])
         C = residuals.astype(D.dtype) @ D.T
         for row, i in enumerate(left):
             C[row, support[i]] = inside[row]
@@ -108,7 +118,7 @@ def _solve_one(
     tol: float,
     max_iter: int,
 ) -> tuple[np.ndarray, int]:
-    """Solve one sample over a few atoms, in double precision; return its codes and steps."""
+    """Solve one sample over a few atoms; return its codes and steps."""
     from unfold.solvers.active_set_kernel import solve_gram, workspace
     from unfold.solvers.scan_kernel import cut_share
 
@@ -116,11 +126,11 @@ def _solve_one(
         return np.zeros(0), 0
     most = len(chosen) if problem.l2 else min(chosen.shape)
     out = Compact(1, lists_for(1, most + 1))
-    weights = alpha[None].astype(float)
+    weights = alpha[None].astype(chosen.dtype)
     solve_gram(
-        (chosen @ x)[None], np.array([np.dot(x, x)], np.float64), chosen @ chosen.T,
+        (chosen @ x)[None], squared_norms(x[None]), chosen @ chosen.T,
         weights, 1 / weights, problem.l2, problem.positive, False, True,
-        x[None], chosen, False, False, tol,
+        x[None], chosen, chosen.dtype == np.float32, False, tol,
         rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)),
         workspace(chosen.shape, most, chosen.dtype), *out.outputs,
     )  # fmt: skip
