@@ -26,7 +26,7 @@ class ActiveSet(Solver):
     max_iter : int or None
         Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
     block_size : int or None
-        Samples whose dense correlations are held at once, per thread; up to 1,024 by default.
+        Samples whose dense correlations are held at once, per thread; up to 2,560 by default.
 
     References
     ----------

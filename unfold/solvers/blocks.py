@@ -12,7 +12,7 @@ from unfold.solution import CertificateKind, Solution
 
 GRAM_BYTES = 512 * 2**20
 #: Samples of a block: products want many, memory and even shares among threads want few.
-BLOCK_ROWS, BLOCK_CELLS = 1024, 2**21
+BLOCK_ROWS, BLOCK_CELLS = 2560, 2**21
 
 
 def block_size(n: int, n_atoms: int, n_threads: int) -> int:
