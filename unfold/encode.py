@@ -129,7 +129,8 @@ def _check_pair(X: Any, D: Any) -> tuple[Any, Any]:
         zero = (abs(D).amax(1) == 0).nonzero().flatten().tolist()
     else:
         X = np.ascontiguousarray(X)
-        D = np.ascontiguousarray(to_numpy(D), X.dtype)
+        # kernels compile anew for arrays that are read-only; X is mended a block at a time
+        D = np.require(to_numpy(D), X.dtype, ["C", "W"])
         zero = np.flatnonzero(abs(D).max(1) == 0).tolist()
     if zero:
         shown = ", ".join(map(str, zero[:5])) + (", ..." if len(zero) > 5 else "")

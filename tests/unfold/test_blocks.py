@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unfold.encode import sparse_encode
+from unfold.solvers import active_set_kernel, pursuit_kernel, rows_kernel
 from unfold.solvers.blocks import BLOCK_CELLS, block_size
 
 
@@ -30,3 +31,23 @@ def test_threads_change_nothing(penalty, n):
     one, three = (sparse_encode(X, D, n_threads=t, **penalty) for t in (1, 3))
     np.testing.assert_allclose(one.codes, three.codes, atol=1e-12)
     np.testing.assert_array_equal(one.status, three.status)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("penalty", [{"alpha": 0.02}, {"penalty": "l0", "n_nonzero": 2}])
+def test_read_only_arrays_compile_nothing_anew(penalty, dtype):
+    """As they come from memory maps and worker processes; compiling takes 20 s."""
+    rng = np.random.default_rng(2)
+    given = [rng.normal(size=shape).astype(dtype) for shape in [(40, 6), (12, 6), (12, 12)]]
+    given[2] = given[1] @ given[1].T
+    kernels = (active_set_kernel.solve_gram, pursuit_kernel.pursue, rows_kernel.add_squared_norms)
+
+    def codes():
+        X, D, gram = given
+        return sparse_encode(X, D, gram=gram, **penalty).codes
+
+    expected, before = codes(), [len(kernel.signatures) for kernel in kernels]
+    for array in given:
+        array.flags.writeable = False
+    np.testing.assert_array_equal(codes(), expected)
+    assert [len(kernel.signatures) for kernel in kernels] == before

@@ -109,7 +109,7 @@ class Products:
                 self._gram = (
                     own_product(self.D, self._effort.n_threads)
                     if given is None
-                    else np.ascontiguousarray(given, self.dtype)
+                    else np.require(given, self.dtype, ["C", "W"])
                 )
             return self._gram
 
