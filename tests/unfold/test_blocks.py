@@ -40,7 +40,7 @@ def test_read_only_arrays_compile_nothing_anew(penalty, dtype):
     rng = np.random.default_rng(2)
     given = [rng.normal(size=shape).astype(dtype) for shape in [(40, 6), (12, 6), (12, 12)]]
     given[2] = given[1] @ given[1].T
-    kernels = (active_set_kernel.solve_gram, pursuit_kernel.pursue, rows_kernel.add_squared_norms)
+    kernels = (active_set_kernel.solve_gram, pursuit_kernel.pursue, rows_kernel.square_rows)
 
     def codes():
         X, D, gram = given

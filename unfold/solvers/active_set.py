@@ -107,7 +107,7 @@ class _Search:
         from unfold.solvers.active_set_kernel import solve_gram
         from unfold.solvers.scan_kernel import cut_share
 
-        part, products = np.require(self.problem.X[rows], requirements=["C", "W"]), self.products
+        part, products = self.problem.samples(rows), self.products
         work, lists, correlations = scratch
         out = Compact(len(part), lists)
         alpha, weight = self.weights(rows, products.dtype)

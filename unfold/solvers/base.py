@@ -66,6 +66,10 @@ class SparseProblem:
     n_nonzero: int = 0
     gram: Any = None
 
+    def samples(self, rows: slice) -> np.ndarray:
+        """Return the samples of a block, writable: kernels compile anew for arrays that are not."""
+        return np.require(self.X[rows], requirements=["C", "W"])
+
 
 @dataclass(frozen=True)
 class Effort:

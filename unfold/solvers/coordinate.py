@@ -44,7 +44,7 @@ class CoordinateDescent(Solver):
             raise ValueError(
                 "CoordinateDescent needs alpha > 0 for every atom; ActiveSet takes alpha = 0."
             )
-        gram = np.asarray(gram_matrix(problem, effort), float)
+        gram = np.asarray(gram_matrix(problem, problem.D, effort.n_threads), float)
         Z = np.zeros((X.shape[0], k))
 
         def work(rows: slice, correlations: Any) -> tuple[np.ndarray, ...]:

@@ -21,11 +21,11 @@ def wants_gram(problem: SparseProblem) -> bool:
     return problem.gram is not None or (fits and problem.X.shape[0] >= k // 16)
 
 
-def gram_matrix(problem: SparseProblem, effort: Effort) -> np.ndarray:
-    """Return ``D @ D.T``: the caller's, or computed here."""
+def gram_matrix(problem: SparseProblem, D: np.ndarray, n_threads: int) -> np.ndarray:
+    """Return ``D @ D.T`` in the precision of ``D``: the caller's, or computed here."""
     if problem.gram is not None:
-        return np.ascontiguousarray(problem.gram, problem.D.dtype)
-    return own_product(problem.D, effort.n_threads)
+        return np.require(problem.gram, D.dtype, ["C", "W"])
+    return own_product(D, n_threads)
 
 
 def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
@@ -60,10 +60,10 @@ def own_product(D: np.ndarray, n_threads: int) -> np.ndarray:
 
 def squared_norms(X: np.ndarray) -> np.ndarray:
     """Return the squared norm of each row, in float64."""
-    from unfold.solvers.rows_kernel import add_squared_norms
+    from unfold.solvers.rows_kernel import square_rows
 
-    norms = np.zeros(len(X))
-    add_squared_norms(X, norms)
+    norms = np.empty(len(X))
+    square_rows(X, norms)
     return norms
 
 
@@ -105,12 +105,7 @@ class Products:
         """Return ``D @ D.T`` in that precision; threads that ask at the same time share one."""
         with self._forming:
             if self._gram is None:
-                given = self._problem.gram
-                self._gram = (
-                    own_product(self.D, self._effort.n_threads)
-                    if given is None
-                    else np.require(given, self.dtype, ["C", "W"])
-                )
+                self._gram = gram_matrix(self._problem, self.D, self._effort.n_threads)
             return self._gram
 
     @cached_property

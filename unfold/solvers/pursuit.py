@@ -96,7 +96,7 @@ class _Search:
         """Pursue the samples of one block."""
         from unfold.solvers.pursuit_kernel import pursue
 
-        part, products = np.require(self.problem.X[rows], requirements=["C", "W"]), self.products
+        part, products = self.problem.samples(rows), self.products
         work, lists = scratch
         out = Compact(len(part), lists)
         pursue(

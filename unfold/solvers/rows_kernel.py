@@ -6,12 +6,12 @@ from unfold.solvers.cholesky_kernel import kernel
 
 
 @kernel
-def add_squared_norms(X: Any, norms: Any) -> None:
-    """Add the squared norm of each row of ``X`` to ``norms``, in the precision of ``norms``."""
+def square_rows(X: Any, norms: Any) -> None:
+    """Write the squared norm of each row of ``X`` to ``norms``, summed in double precision."""
     for r in range(X.shape[0]):
-        x, total = X[r], norms[r]
+        x, total = X[r], 0.0
         for j in range(x.shape[0]):
-            v = norms.dtype.type(x[j])
+            v = float(x[j])
             total += v * v
         norms[r] = total
 

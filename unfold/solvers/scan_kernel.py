@@ -66,23 +66,16 @@ def refresh(c: Any, b: Any, G: Any, S: Any, z: Any, s: int, l2: float) -> None:
 
 
 @inlined
-def highest(v: Any, q: int, n: int) -> Any:
-    """Return the largest member of group ``q``."""
-    a = max(max(v[q], v[q + n]), max(v[q + 2 * n], v[q + 3 * n]))
-    b = max(max(v[q + 4 * n], v[q + 5 * n]), max(v[q + 6 * n], v[q + 7 * n]))
-    c = max(max(v[q + 8 * n], v[q + 9 * n]), max(v[q + 10 * n], v[q + 11 * n]))
-    d = max(max(v[q + 12 * n], v[q + 13 * n]), max(v[q + 14 * n], v[q + 15 * n]))
+def highest(v: Any, side: Any, q: int, n: int) -> Any:
+    """Return the largest member of group ``q``, or of its negative where ``side`` is -1."""
+    a = max(max(side * v[q], side * v[q + n]), max(side * v[q + 2 * n], side * v[q + 3 * n]))
+    q += 4 * n
+    b = max(max(side * v[q], side * v[q + n]), max(side * v[q + 2 * n], side * v[q + 3 * n]))
+    q += 4 * n
+    c = max(max(side * v[q], side * v[q + n]), max(side * v[q + 2 * n], side * v[q + 3 * n]))
+    q += 4 * n
+    d = max(max(side * v[q], side * v[q + n]), max(side * v[q + 2 * n], side * v[q + 3 * n]))
     return max(max(a, b), max(c, d))
-
-
-@inlined
-def lowest(v: Any, q: int, n: int) -> Any:
-    """Return the smallest member of group ``q``."""
-    a = min(min(v[q], v[q + n]), min(v[q + 2 * n], v[q + 3 * n]))
-    b = min(min(v[q + 4 * n], v[q + 5 * n]), min(v[q + 6 * n], v[q + 7 * n]))
-    c = min(min(v[q + 8 * n], v[q + 9 * n]), min(v[q + 10 * n], v[q + 11 * n]))
-    d = min(min(v[q + 12 * n], v[q + 13 * n]), min(v[q + 14 * n], v[q + 15 * n]))
-    return min(min(a, b), min(c, d))
 
 
 @inlined
@@ -92,21 +85,21 @@ def scan(c: Any, a: Any, w: Any, positive: bool, uniform: bool, scores: Any, pea
     With one ``a`` and ``w`` for all, the usual case, ``scores`` is left alone.
     """
     n, k = peaks.shape[0], a.shape[0]
-    none = c.dtype.type(-1.0)
+    up = c.dtype.type(1.0)
     if uniform:
         for q in range(n):
-            peaks[q] = highest(c, q, n)
+            peaks[q] = highest(c, up, q, n)
         if not positive:
             for q in range(n):
-                peaks[q] = max(peaks[q], -lowest(c, q, n))
+                peaks[q] = max(peaks[q], highest(c, -up, q, n))
         for q in range(n):
             peaks[q] = (peaks[q] - a[0]) * w[0]
     else:
         for j in range(k):
             scores[j] = ((c[j] if positive else abs(c[j])) - a[j]) * w[j]
         for q in range(n):
-            peaks[q] = highest(scores, q, n)
-    worst = none
+            peaks[q] = highest(scores, up, q, n)
+    worst = -up
     for q in range(n):
         worst = max(worst, peaks[q])
     return float(worst)

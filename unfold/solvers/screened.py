@@ -44,8 +44,7 @@ def solve_screened(
 
     def work(rows: slice, _: Any) -> tuple[np.ndarray, ...]:
         weights = alpha[rows] if alpha.shape[0] > 1 else alpha
-        X = np.require(problem.X[rows], requirements=["C", "W"])
-        return _solve_block(problem, X, weights, effort.tol, max_iter)
+        return _solve_block(problem, problem.samples(rows), weights, effort.tol, max_iter)
 
     n, k = problem.X.shape[0], problem.D.shape[0]
     block = block_size or min(256, max(32, BLOCK_CELLS // k))
