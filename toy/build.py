@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from toy.copula import CopulaGate, random_factors
-from toy.feature_spec import (
+from toy.features.copula import CopulaGate, random_factors
+from toy.features.distribution import Features, FiniteFeatures, GatedFeatures
+from toy.features.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
+from toy.features.hierarchy import ForestGate, feasible_densities, regular_forest
+from toy.features.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
+from toy.features.spec import (
     CopulaSpec,
     ExactlySpec,
     FeaturesSpec,
@@ -18,11 +22,7 @@ from toy.feature_spec import (
     UniformSpec,
     ZipfSpec,
 )
-from toy.features import Features, FiniteFeatures, GatedFeatures
-from toy.forest import ForestGate, feasible_densities, regular_forest
-from toy.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
-from toy.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
-from toy.models import (
+from toy.models.networks import (
     AbsoluteValueModel,
     CompressedModel,
     IdentityModel,

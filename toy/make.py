@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from toy.cache import digest
 from toy.problem import Observed, Problem, Truth
 from toy.randomness import stream
 from toy.spec import ProblemSpec, fingerprint, parse
-from toy.storage import digest
 from toy.world import World, make_world
-from toy.zoo import lookup
+from toy.zoo.lookup import lookup
 
 
 def make_problem(

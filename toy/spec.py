@@ -5,16 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from toy.feature_spec import (
+from toy.features.spec import (
     ExactlySpec,
     FeaturesSpec,
     IndependentSpec,
@@ -23,7 +16,6 @@ from toy.feature_spec import (
     Spec,
     UniformSpec,
 )
-from toy.trainings import MOST_EXACT_FEATURES, TRAININGS
 
 
 class TrainingSpec(Spec):
@@ -56,7 +48,7 @@ class TrainingSpec(Spec):
 
 
 class ExactSpec(Spec):
-    """No samples: L-BFGS on the exact expected loss, where there is one; see `toy.exact_fit`.
+    """No samples: L-BFGS on the exact expected loss, where there is one; see `toy.training.exact`.
 
     Attributes
     ----------
@@ -81,7 +73,7 @@ def _way(given: Any) -> str:
     return "exact" if exact else "sampled"
 
 
-#: On samples or exactly; the name of a recipe of `toy.trainings` stands for its parts.
+#: On samples or exactly; the name of a recipe of `toy.spec` stands for its parts.
 AnyTraining = Annotated[
     Annotated[TrainingSpec, Tag("sampled")] | Annotated[ExactSpec, Tag("exact")],
     Discriminator(_way),
@@ -131,7 +123,7 @@ class TrainedSpec(Spec):
     ``max(x, 0)`` and ``max(-x, 0)``. Rays of a rectified layer add up only as long as no
     pre-activation changes sign.
 
-    ``training`` may be the name of a recipe of `toy.trainings`, such as "notebook".
+    ``training`` may be the name of a recipe of `toy.spec`, such as "notebook".
     """
 
     kind: Literal["trained"] = "trained"
@@ -267,3 +259,25 @@ def fingerprint(data: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a JSON value, blind to the order of keys."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+#: Exact losses of ReLU models enumerate supports: there are 2^n of them, so n is at most this.
+MOST_EXACT_FEATURES = 12
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    # The paper's notebook: 10,000 AdamW steps at one learning rate.
+    "notebook": {"steps": 10_000, "batch": 1024, "lr": 1e-3, "weight_decay": 0.01},
+    # Attribution-based and stochastic parameter decomposition.
+    "decomposition": {"steps": 10_000, "batch": 1024, "lr": 5e-3, "weight_decay": 0.01},
+    # Short and hot, then cooled: what is represented is really learned, in a second.
+    "quick": {
+        "steps": 2000,
+        "batch": 512,
+        "lr": 0.01,
+        "schedule": "cosine",
+        "weight_decay": 0.0,
+        "restarts": 8,
+    },
+    # No samples and no learning rate: L-BFGS on the expected loss itself.
+    "exact": {"kind": "exact", "restarts": 8},
+}

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from toy.build import build_features, build_importance, build_model
-from toy.features import Features
-from toy.planted import plant
+from toy.cache import code_version, fetch, store
+from toy.features.distribution import Features
+from toy.models.planted import plant
 from toy.spec import ProblemSpec, TrainedSpec, TrainingSpec, fingerprint
-from toy.storage import code_version, fetch, store
 
 #: Rays longer than this count as represented by a trained model.
 REPRESENTED = 0.5
@@ -169,7 +169,7 @@ def _trained(
     cache: bool,
 ) -> dict[str, np.ndarray]:
     """Return the input weights (n, d), learning curve and parameters of the best restart."""
-    from toy.train import pick_device
+    from toy.training.train import pick_device
 
     described = spec.model_dump(mode="json", include={"features", "source"})
     described |= {"seed": seed, "device": pick_device(device).type}
@@ -189,9 +189,9 @@ def _on_samples(
     source: TrainedSpec, training: TrainingSpec, features: Features, seed: int, device: str
 ) -> dict[str, np.ndarray]:
     """Train on fresh samples, every restart at once."""
-    from toy.instance import Instance
-    from toy.models import input_weights
-    from toy.train import train_many
+    from toy.models.networks import input_weights
+    from toy.training.instance import Instance
+    from toy.training.train import train_many
 
     importance = build_importance(source.importance, features.n_features)
     instances = [
@@ -215,7 +215,7 @@ def _exactly(
     spec: ProblemSpec, source: TrainedSpec, features: Features, seed: int
 ) -> dict[str, np.ndarray]:
     """Train on the expected loss itself."""
-    from toy.train_exact import train_exactly
+    from toy.training.exact import train_exactly
 
     importance = build_importance(source.importance, spec.features.n)
     fit = train_exactly(source, spec.features.gate, features.density, importance, seed)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
-from toy.optimizer import AdamW
 from toy.randomness import stream
+from toy.training.adamw import AdamW
 
 Sampler = Callable[[int, np.random.Generator], np.ndarray]
 

@@ -5,8 +5,8 @@ import torch
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
-from toy.exact import computation_loss
-from toy.exact_fit import fit_computation
+from toy.models.exact_loss import computation_loss
+from toy.training.exact import fit_computation
 
 
 def compressed(full: bool) -> Outcome:

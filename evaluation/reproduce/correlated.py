@@ -8,8 +8,8 @@ import torch
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features, grow
-from toy.exact_fit import fit_relu
-from toy.models import TiedModel
+from toy.models.networks import TiedModel
+from toy.training.exact import fit_relu
 
 PAIR_COLORS = (style.BLUE, style.ORANGE, style.TEAL)
 

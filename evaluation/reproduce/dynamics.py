@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features, grow
-from toy.geometry import feature_dimensionality, represented
-from toy.models import TiedModel
-from toy.polytopes import recognise
+from toy.geometry.dimensionality import feature_dimensionality, represented
+from toy.geometry.polytopes import recognise
+from toy.models.networks import TiedModel
 
 #: Steps over which a feature's move counts as one jump, and after which the loss looks flat.
 JUMP, FLAT = 500, 2000

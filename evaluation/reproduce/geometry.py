@@ -5,9 +5,9 @@ import torch
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
-from toy.exact_fit import Fit, fit_one_hot, fit_relu
-from toy.geometry import capacity, feature_dimensionality
-from toy.polytopes import recognise, vertices
+from toy.geometry.dimensionality import capacity, feature_dimensionality
+from toy.geometry.polytopes import recognise, vertices
+from toy.training.exact import Fit, fit_one_hot, fit_relu
 
 
 def intro(full: bool) -> Outcome:

@@ -5,8 +5,8 @@ import numpy as np
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features, grow
-from toy.geometry import superposition
-from toy.models import TiedModel
+from toy.geometry.dimensionality import superposition
+from toy.models.networks import TiedModel
 
 #: Length of the attack in training, as a share of the mean input length.
 ATTACKS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)

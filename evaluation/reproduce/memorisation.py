@@ -7,9 +7,9 @@ from torch import Tensor
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features
-from toy.geometry import feature_dimensionality
-from toy.lbfgs import minimise
+from toy.geometry.dimensionality import feature_dimensionality
 from toy.randomness import stream
+from toy.training.lbfgs import minimise
 
 SIZES = (3, 5, 6, 8)
 #: Price of a squared weight: of all models that interpolate the data, it picks the smallest.

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
-from toy.models import AbsoluteValueModel, TiedModel
+from toy.models.networks import AbsoluteValueModel, TiedModel
 
 SIGNED = {"kind": "uniform", "low": -1.0, "high": 1.0}
 

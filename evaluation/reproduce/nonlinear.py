@@ -4,7 +4,7 @@ import numpy as np
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
-from toy.compression import compress, expand
+from toy.models.nonlinear_compression import compress, expand
 from toy.randomness import stream
 
 #: Summed error of the best linear compression: one feature is kept, the other is its mean.

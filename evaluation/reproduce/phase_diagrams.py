@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
-from toy import phases
-from toy.exact_fit import fit_relu
+from toy.geometry import phase_diagrams as phases
+from toy.training.exact import fit_relu
 
 Candidates = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
@@ -107,7 +107,10 @@ def _cut_at_equal_importance(ax: Axes) -> tuple[float, float]:
     p = np.linspace(0.005, 1, 200)
     one = np.ones_like(p)
     losses = phases.two_in_one(one, p)
-    names = {phases.IGNORED: "either feature ignored", phases.SUPERPOSED: "antipodal pair"}
+    names = {
+        phases.IGNORED: "either feature ignored",
+        phases.SUPERPOSED: "antipodal pair",
+    }
     for (key, name), color in zip(names.items(), (style.FAINT, style.ORANGE), strict=True):
         ax.plot(p, losses[key], color=color, label=name)
     few = np.linspace(0.05, 1, 15)

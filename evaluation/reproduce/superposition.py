@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
-from toy.exact import variance
-from toy.exact_fit import fit_linear
-from toy.geometry import feature_dimensionality, represented, superposition
-from toy.models import TiedModel
+from toy.geometry.dimensionality import feature_dimensionality, represented, superposition
+from toy.models.exact_loss import variance
+from toy.models.networks import TiedModel
+from toy.training.exact import fit_linear
 
 DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 

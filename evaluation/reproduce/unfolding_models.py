@@ -9,7 +9,7 @@ from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Fact, Outcome, check
 from evaluation.reproduce.training import features, grow
 from evaluation.unfolding import Toy, UnfoldingStudy, study_unfolding
-from toy.models import AbsoluteValueModel, Model, TiedModel
+from toy.models.networks import AbsoluteValueModel, Model, TiedModel
 from toy.randomness import stream
 from unfold.registry import get_method
 from unfold.unfolding.circuits import AsymmetricMotif, asymmetric_motifs

@@ -7,9 +7,9 @@ from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import features, grow
 from evaluation.unfolding import match_rays
-from toy.features import Features
-from toy.geometry import feature_dimensionality
-from toy.models import TiedModel
+from toy.features.distribution import Features
+from toy.geometry.dimensionality import feature_dimensionality
+from toy.models.networks import TiedModel
 from toy.randomness import stream
 from unfold.registry import get_method
 

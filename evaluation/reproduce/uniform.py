@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from evaluation.reproduce.training import Grown, features, grow
-from toy.adversary import attacked_loss
-from toy.geometry import dimensions_per_feature, feature_dimensionality, represented
-from toy.gradient import loss
-from toy.models import TiedModel
+from toy.geometry.dimensionality import dimensions_per_feature, feature_dimensionality, represented
+from toy.models.loss import attacked_loss, loss
+from toy.models.networks import TiedModel
 
 #: 1 / (1 - sparsity), the paper's horizontal axis.
 RARITY = np.array([1.0, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 5, 7, 10, 20, 50])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from toy.compression import compress, expand, stairs
+from toy.models.nonlinear_compression import compress, expand, stairs
 from toy.randomness import stream
 
 

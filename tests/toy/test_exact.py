@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from toy.exact import computation_loss, linear_loss, one_hot_loss, relu_loss, variance
-from toy.exact_fit import fit_computation, fit_linear, fit_one_hot, fit_relu
-from toy.lbfgs import minimise
-from toy.polytopes import recognise
+from toy.geometry.polytopes import recognise
+from toy.models.exact_loss import computation_loss, linear_loss, one_hot_loss, relu_loss, variance
+from toy.training.exact import fit_computation, fit_linear, fit_one_hot, fit_relu
+from toy.training.lbfgs import minimise
 
 
 def random_model(n: int, m: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

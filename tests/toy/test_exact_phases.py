@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from toy import phases
-from toy.exact import relu_loss
-from toy.exact_fit import fit_relu
+from toy.geometry import phase_diagrams as phases
+from toy.models.exact_loss import relu_loss
+from toy.training.exact import fit_relu
 
 
 @pytest.mark.parametrize(("r", "p"), [(0.3, 0.1), (1.0, 0.5), (5.0, 0.9)])

@@ -5,11 +5,11 @@ import pytest
 from scipy.stats import binom, kstest, norm
 
 from toy.build import build_density, build_features
-from toy.copula import random_factors
-from toy.feature_spec import FeaturesSpec
-from toy.features import FiniteFeatures
-from toy.forest import ForestGate, feasible_densities, regular_forest
-from toy.gates import IndependentGate, bernoulli_cells
+from toy.features.copula import random_factors
+from toy.features.distribution import FiniteFeatures
+from toy.features.gates import IndependentGate, bernoulli_cells
+from toy.features.hierarchy import ForestGate, feasible_densities, regular_forest
+from toy.features.spec import FeaturesSpec
 from toy.randomness import stream
 
 N = 40_000

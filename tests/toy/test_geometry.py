@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from toy import geometry
-from toy.polytopes import vertices
+from toy.geometry import dimensionality as geometry
+from toy.geometry.polytopes import vertices
 
 FRACTIONS = {
     "digon": 1 / 2,
@@ -88,7 +88,11 @@ def test_superposition_is_zero_for_orthogonal_and_one_for_an_equal_antipode():
 
 def test_measures_batch_and_keep_the_kind_of_array():
     W = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 6, 4))).float()
-    for measure in (geometry.feature_dimensionality, geometry.superposition, geometry.represented):
+    for measure in (
+        geometry.feature_dimensionality,
+        geometry.superposition,
+        geometry.represented,
+    ):
         batched = measure(W)
         assert isinstance(batched, torch.Tensor)
         assert batched.shape == (2, 3, 6)

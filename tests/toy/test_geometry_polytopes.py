@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from toy.polytopes import IRREGULAR, recognise, vertices
+from toy.geometry.polytopes import IRREGULAR, recognise, vertices
 
 CONNECTED = [
     "single", "digon", "triangle", "pentagon", "hexagon", "heptagon", "octagon", "tetrahedron",

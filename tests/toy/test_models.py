@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from toy.adversary import attack_directions, attacked_loss, perturb
-from toy.gradient import loss, loss_and_gradient
-from toy.kernels import adamw, fill_batch, gradient
-from toy.models import (
+from toy.kernels.tied_models import adamw, fill_batch, gradient
+from toy.models.loss import attack_directions, attacked_loss, loss, loss_and_gradient, perturb
+from toy.models.networks import (
     AbsoluteValueModel,
     CompressedModel,
     IdentityModel,
@@ -15,8 +14,8 @@ from toy.models import (
     TiedModel,
     input_weights,
 )
-from toy.optimizer import AdamW
 from toy.randomness import stream
+from toy.training.adamw import AdamW
 
 MODELS = [
     TiedModel(6, 3, relu=False),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from toy.normal_kernel import AREA, EDGES, LAYERS, fill_normal
+from toy.kernels.random_numbers import AREA, EDGES, LAYERS, fill_normal
 
 
 def _draw(n, seed):

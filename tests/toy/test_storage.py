@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import toy
-from toy.storage import cache_directory, digest, fetch, store
+from toy.cache import cache_directory, digest, fetch, store
 
 SPEC = {
     "id": "relu-5in2-p0.1/v1",

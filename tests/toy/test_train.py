@@ -6,14 +6,12 @@ import torch
 from scipy.sparse import csr_array
 
 import toy
-from toy import train_tied
 from toy.build import build_features, build_model
-from toy.feature_spec import FeaturesSpec
-from toy.instance import Instance
-from toy.models import AbsoluteValueModel, TiedModel
-from toy.spec import ExactSpec, TrainedSpec, TrainingSpec
-from toy.train import train_many
-from toy.trainings import TRAININGS
+from toy.features.spec import FeaturesSpec
+from toy.models.networks import AbsoluteValueModel, TiedModel
+from toy.spec import TRAININGS, ExactSpec, TrainedSpec, TrainingSpec
+from toy.training.instance import Instance
+from toy.training.train import train_many
 
 QUICK = TrainingSpec(steps=1500, batch=256, lr=0.01, schedule="cosine", weight_decay=0.0)
 
@@ -77,7 +75,7 @@ def test_seeds_and_restarts_differ():
 def test_kernels_and_tensors_reach_the_same_optimum(monkeypatch):
     group = instances(5, 1.0, importance=0.9 ** np.arange(5))
     compiled = train_many(TiedModel(5, 2), group, QUICK)
-    monkeypatch.setattr(train_tied, "handles", lambda *_: False)
+    monkeypatch.setattr(compiled_engine, "handles", lambda *_: False)
     tensors = train_many(TiedModel(5, 2), group, QUICK)
     assert tensors.loss[0].item() == pytest.approx(compiled.loss[0].item(), rel=0.01)
     norms = [one.params["W"][0].norm(dim=1) for one in (compiled, tensors)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import toy
-from toy.polytopes import recognise
+from toy.geometry.polytopes import recognise
 
 
 def exact(name, **changes):

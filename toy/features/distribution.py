@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from toy.gates import Active, Gate
-from toy.magnitudes import Magnitude
+from toy.features.gates import Active, Gate
+from toy.features.magnitudes import Magnitude
 
 
 class Features(ABC):

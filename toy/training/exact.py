@@ -1,4 +1,4 @@
-"""Minima of exact losses: L-BFGS from several starts, the best one kept."""
+"""Training without samples: the expected loss itself, minimised by L-BFGS from several starts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toy.exact import computation_loss, linear_loss, one_hot_loss, relu_loss
-from toy.lbfgs import minimise
+from toy.features.spec import ExactlySpec, GateSpec, SetsSpec
+from toy.models.exact_loss import computation_loss, linear_loss, one_hot_loss, relu_loss
+from toy.spec import TrainedSpec
+from toy.training.lbfgs import minimise
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,3 +233,31 @@ def _rows(value: Tensor | float, n: int) -> Tensor:
             f"{tuple(tensor.shape)}."
         )
     return tensor.expand(1 if tensor.ndim == 0 else len(tensor), n)
+
+
+def train_exactly(
+    source: TrainedSpec, gate: GateSpec, density: np.ndarray, importance: np.ndarray, seed: int
+) -> Fit:
+    """Return the lowest of several minima of the exact loss.
+
+    Parameters
+    ----------
+    source : TrainedSpec
+        Of a model and features that have an exact loss, as `toy.spec.ProblemSpec` makes sure.
+    gate : GateSpec
+    density, importance : ndarray of shape (n,)
+    seed : int
+
+    Returns
+    -------
+    Fit
+        Of one instance.
+    """
+    n, d, starts = len(density), source.d, source.training.restarts
+    p, weight = (torch.from_numpy(value).double()[None] for value in (density, importance))
+    if source.model.kind == "linear":
+        return fit_linear(n, d, p, weight, n_starts=starts, seed=seed)
+    if isinstance(gate, ExactlySpec):
+        return fit_one_hot(n, d, weight, n_starts=starts, seed=seed)
+    size = gate.size if isinstance(gate, SetsSpec) else 1
+    return fit_relu(n, d, p, weight, set_size=size, n_starts=starts, seed=seed)

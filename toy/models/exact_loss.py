@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toy.quadrature import expected_error, segments
-from toy.trainings import MOST_EXACT_FEATURES
+from toy.models.quadrature import expected_error, segments
+from toy.spec import MOST_EXACT_FEATURES
 
 
 def variance(density: Tensor) -> Tensor:

@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toy.adversary import attack_directions, perturb
-from toy.features import GatedFeatures
-from toy.gates import IndependentGate
-from toy.gradient import loss_and_gradient
-from toy.instance import Instance
-from toy.magnitudes import UniformMagnitude
-from toy.models import Model, Params, TiedModel
-from toy.optimizer import AdamW
+from toy.features.distribution import GatedFeatures
+from toy.features.gates import IndependentGate
+from toy.features.magnitudes import UniformMagnitude
+from toy.models.loss import attack_directions, loss_and_gradient, perturb
+from toy.models.networks import Model, Params, TiedModel
 from toy.spec import TrainingSpec
+from toy.training.adamw import AdamW
+from toy.training.instance import Instance
 
 #: Samples drawn ahead in one call, per instance: spreads the cost of a call over many steps.
 DRAWN_AHEAD = 8_192

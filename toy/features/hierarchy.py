@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from toy.gates import Active, Gate
+from toy.features.gates import Active, Gate
 
 
 @dataclass(frozen=True, eq=False)

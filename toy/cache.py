@@ -34,8 +34,9 @@ def cache_directory() -> Path:
 def code_version() -> str:
     """Return a fingerprint of this package's sources: what other code made is made again."""
     sha = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        sha.update(path.name.encode() + path.read_bytes())
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*.py")):  # with its folder: two files may share a name
+        sha.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
     return sha.hexdigest()[:16]
 
 

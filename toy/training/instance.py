@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toy.features import Features
+from toy.features.distribution import Features
 from toy.randomness import stream
 
 

@@ -8,7 +8,7 @@ one learns does not depend on who else is trained.
 import numpy as np
 from numba import njit
 
-from toy.random_bits import next_bits
+from toy.kernels.random_numbers import next_bits
 
 #: Below this density, jump from one active cell to the next instead of testing every cell.
 JUMP_BELOW = 0.2

@@ -9,13 +9,13 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from toy.features import Features, GatedFeatures
-from toy.gates import IndependentGate
-from toy.instance import Instance
-from toy.kernels import descend_given, descend_independent
-from toy.magnitudes import UniformMagnitude
-from toy.models import Model, Params, TiedModel
+from toy.features.distribution import Features, GatedFeatures
+from toy.features.gates import IndependentGate
+from toy.features.magnitudes import UniformMagnitude
+from toy.kernels.tied_models import descend_given, descend_independent
+from toy.models.networks import Model, Params, TiedModel
 from toy.spec import TrainingSpec
+from toy.training.instance import Instance
 
 #: Samples drawn ahead in one call where the kernel does not draw them itself.
 DRAWN_AHEAD = 16_384

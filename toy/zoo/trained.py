@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toy.trainings import TRAININGS
+from toy.spec import TRAININGS
 
 
 def trained(

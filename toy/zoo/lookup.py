@@ -4,8 +4,8 @@ import difflib
 import re
 from typing import Any
 
-from toy.planted_zoo import PLANTED_ZOO, planted
-from toy.trained_zoo import TRAINED_ZOO, relu
+from toy.zoo.planted import PLANTED_ZOO, planted
+from toy.zoo.trained import TRAINED_ZOO, relu
 
 ZOO: dict[str, dict[str, Any]] = TRAINED_ZOO | PLANTED_ZOO
 

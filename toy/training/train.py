@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toy import train_tied, train_torch
-from toy.gradient import loss
-from toy.instance import Instance
-from toy.models import Model, Params
+from toy.models.loss import loss
+from toy.models.networks import Model, Params
 from toy.randomness import stream
 from toy.spec import TrainingSpec
+from toy.training import compiled_engine, torch_engine
+from toy.training.instance import Instance
 
 #: Fresh samples on which restarts are compared; the same for all instances of one seed.
 EVALUATION_SAMPLES = 16_384
@@ -94,12 +94,12 @@ def train_many(
     ends = np.unique(np.linspace(0, training.steps, min(points, training.steps) + 1).astype(int))
     plan = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
     starts = [initial(model, one, training) for one in instances]
-    if where.type == "cpu" and train_tied.handles(model, training):
-        engine: train_tied.Engine | train_torch.Engine = train_tied.Engine(
+    if where.type == "cpu" and compiled_engine.handles(model, training):
+        engine: compiled_engine.Engine | torch_engine.Engine = compiled_engine.Engine(
             model, instances, training, starts
         )
     else:
-        engine = train_torch.Engine(model, instances, training, starts, where)
+        engine = torch_engine.Engine(model, instances, training, starts, where)
     curve, history = [], []
     for first, last in plan:
         curve.append(engine.advance(first, schedule[first:last]))

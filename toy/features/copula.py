@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtri
 
-from toy.gates import Active, Gate
+from toy.features.gates import Active, Gate
 
 #: Cells handled at a time: what fits a core's own cache.
 CELLS = 200_000
@@ -45,8 +45,7 @@ class CopulaGate(Gate):
 
     def draw(self, n: int, rng: np.random.Generator) -> Active:
         """Draw the factors, then compare every feature's own number with its threshold."""
-        from toy.copula_kernel import QUANTILES, active_cells
-        from toy.normal_kernel import EDGES, fill_normal
+        from toy.kernels.random_numbers import EDGES, QUANTILES, active_cells, fill_normal
 
         slopes, offsets = self._line
         state = rng.integers(0, 2**64, size=4, dtype=np.uint64)

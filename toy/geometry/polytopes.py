@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 
-from toy.geometry import INTERFERENCE, REPRESENTED, connected_blocks
+from toy.geometry.dimensionality import INTERFERENCE, REPRESENTED, connected_blocks
 
 #: Largest distance, in circumradii, between a vertex and the ideal one (about 6 degrees).
 TOLERANCE = 0.1
