@@ -10,7 +10,7 @@ import pandas as pd
 from toy.make import make_sampler
 from toy.randomness import stream
 from unfold.unfolding.certification import certify
-from unfold.unfolding.unseen import binomial_lower, binomial_upper
+from unfold.unfolding.missing_mass import binomial_lower, binomial_upper
 
 #: Samples of the world from which the true probability of a withheld feature is read.
 TRUTH_SAMPLES = 100_000

@@ -52,7 +52,7 @@ class Encoder:
 
 
 def _l1(X: np.ndarray, dictionary: np.ndarray, alpha: float, positive: bool) -> csr_array:
-    from unfold.encode import sparse_encode
+    from unfold.sparse_coding.encode import sparse_encode
 
     solution = sparse_encode(
         X, dictionary, alpha=alpha, positive=positive, tol=1e-4, sparse_output=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evaluation.activations_file import load_activations
 
 if TYPE_CHECKING:
-    from unfold.phase import PhaseReport
+    from unfold.sparse_coding.phase_transition import PhaseReport
     from unfold.unfolding.decomposition import Decomposition
 
 
@@ -46,7 +46,7 @@ def draw_phase_of_file(
     FileError
         If the file cannot be read as a finite matrix.
     """
-    from unfold.phase import draw_phase, phase_report
+    from unfold.sparse_coding.phase_transition import draw_phase, phase_report
 
     file = Path(file)
     D = load_activations(file, _key(file, key, "dictionary"))
@@ -99,7 +99,7 @@ def explain_file(
     from safetensors.numpy import load_file
 
     from unfold.unfolding.decomposition import explain
-    from unfold.unfolding.dictionary import KnownDirections
+    from unfold.unfolding.known_directions import KnownDirections
 
     dictionary = Path(dictionary)
     D = load_activations(dictionary, _key(dictionary, None, "dictionary"))

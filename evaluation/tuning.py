@@ -2,8 +2,8 @@
 
 A dictionary and its codes describe a sample ``x`` in two parts: which atoms are on and how
 strongly, and the residual. The criterion is the mean number of nats per sample that
-`unfold.directions.description.nats` counts. All methods get the same number of trials on the
-same split, and the time limit of the cell covers all of them.
+`unfold.sparse_coding.description_length.nats` counts. All methods get the same number of trials
+on the same split, and the time limit of the cell covers all of them.
 """
 
 import itertools
@@ -97,8 +97,8 @@ def description_length(estimator: Any, X: np.ndarray) -> float:
     Codes are refitted by least squares on their own support, so that shrinkage is not mistaken
     for noise.
     """
-    from unfold.directions.description import nats
     from unfold.registry import dictionary_of
+    from unfold.sparse_coding.description_length import nats
 
     D = np.asarray(dictionary_of(estimator), dtype=np.float64)
     codes = estimator.transform(X)

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import hadamard
 
 from evaluation.unfolding import Toy, match_rays, study_unfolding
-from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.known_directions import KnownDirections
 
 
 class Given:

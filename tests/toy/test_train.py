@@ -10,6 +10,7 @@ from toy.build import build_features, build_model
 from toy.features.spec import FeaturesSpec
 from toy.models.networks import AbsoluteValueModel, TiedModel
 from toy.spec import TRAININGS, ExactSpec, TrainedSpec, TrainingSpec
+from toy.training import compiled_engine
 from toy.training.instance import Instance
 from toy.training.train import train_many
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unfold.arrays import unit_rows
-from unfold.methods.sae_lens_adapter import SAELensAutoencoder
+from unfold.methods.autoencoders.sae_lens import SAELensAutoencoder
 from unfold.testing import matched_cosine
 
 INSTALLED = importlib.util.find_spec("sae_lens") is not None

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from unfold.methods.base import MethodCard, Recovery
-from unfold.solution import Status
+from unfold.sparse_coding.solution import Status
 
 
 class Axes(Recovery):

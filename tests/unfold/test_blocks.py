@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from unfold.encode import sparse_encode
-from unfold.solvers import active_set_kernel, pursuit_kernel, rows_kernel
-from unfold.solvers.blocks import BLOCK_CELLS, block_size
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.kernels import active_set, omp, rows
+from unfold.sparse_coding.solvers.blocks import BLOCK_CELLS, block_size
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
@@ -40,7 +40,7 @@ def test_read_only_arrays_compile_nothing_anew(penalty, dtype):
     rng = np.random.default_rng(2)
     given = [rng.normal(size=shape).astype(dtype) for shape in [(40, 6), (12, 6), (12, 12)]]
     given[2] = given[1] @ given[1].T
-    kernels = (active_set_kernel.solve_gram, pursuit_kernel.pursue, rows_kernel.square_rows)
+    kernels = (active_set.solve_gram, omp.pursue, rows.square_rows)
 
     def codes():
         X, D, gram = given

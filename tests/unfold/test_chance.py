@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import betainc, comb
 
-from unfold.unfolding.chance import log_binomial, log_cap, log_chance
+from unfold.unfolding.explanations import log_binomial, log_cap, log_chance
 
 
 def test_log_binomial_is_the_logarithm_of_comb():

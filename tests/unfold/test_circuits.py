@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import hadamard
 
 from unfold.unfolding.circuits import asymmetric_motifs, read_circuit
-from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.known_directions import KnownDirections
 from unfold.unfolding.unfolded import unfold_model
 
 #: In and out weights of the published motif: neuron 0 serves both features unequally, 2 to 1/2,

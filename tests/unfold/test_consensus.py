@@ -5,9 +5,9 @@ import pytest
 
 import toy
 from unfold import recover
-from unfold.directions.description import description_length
-from unfold.methods.consensus import Consensus, elected
-from unfold.methods.ksvd import KSVD
+from unfold.methods.dictionary_learning.consensus import Consensus, elected
+from unfold.methods.dictionary_learning.ksvd import KSVD
+from unfold.sparse_coding.description_length import description_length
 
 
 def _found(D, T):

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from unfold.directions.completion import Explained, completed, indispensable
-from unfold.directions.crowds import Neighbours, find_crowds, silence, single_events
-from unfold.directions.fans import Event, fan
-from unfold.directions.lineage import adopted, parents_of
-from unfold.directions.meet import families
-from unfold.directions.polish import anneal
+from unfold.methods.clustering.ancestry import adopted, parents_of
+from unfold.methods.clustering.local_subspaces import Event, families, fan
+from unfold.methods.clustering.mean_shift import Neighbours, find_crowds, silence, single_events
+from unfold.methods.clustering.residuals import Explained, completed, indispensable
+from unfold.methods.dictionary_learning.refinement import anneal
 
 
 def unit(A):

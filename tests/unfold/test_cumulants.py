@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.directions.dense import fit_dense, swapped
-from unfold.directions.gauss_newton import (
+from unfold.methods.ica.cumulants import cumulants
+from unfold.methods.ica.joint_cumulants import JointCumulants, fit_dense, swapped
+from unfold.methods.ica.tensor_fit import (
     _gradients,
     _normal_matrix,
     contributions,
     fit_cumulants,
     shared_coefficients,
 )
-from unfold.directions.moments import cumulants
-from unfold.methods.cumulants import JointCumulants
 from unfold.testing import check_method
 
 

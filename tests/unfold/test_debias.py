@@ -6,7 +6,7 @@ import torch
 from scipy import sparse
 from scipy.optimize import nnls
 
-from unfold.solvers.debias import debias
+from unfold.sparse_coding.debias import debias
 
 
 def example(n=200, k=30, d=12, dtype=np.float64, seed=0):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unfold.unfolding.decomposition import explain
-from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.known_directions import KnownDirections
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.linear_model import Lasso
 
-from unfold.encode import sparse_encode
-from unfold.penalties import ElasticNet
-from unfold.solution import Status
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.penalties import ElasticNet
+from unfold.sparse_coding.solution import Status
 
 
 def planted(k, d, density, n, seed=0, positive=True):
@@ -86,7 +86,7 @@ def test_csr_codes_equal_dense_ones():
 
 
 def test_status_tells_of_starvation():
-    from unfold.solvers.active_set import ActiveSet
+    from unfold.sparse_coding.solvers.active_set import ActiveSet
 
     X, D, _ = planted(40, 16, 0.3, 20)
     starved = sparse_encode(X, D, alpha=1e-3, solver=ActiveSet(max_iter=1))

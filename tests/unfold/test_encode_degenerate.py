@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from unfold.certificates import duality_gap, kkt_residual
-from unfold.encode import sparse_encode
-from unfold.solution import Status
+from unfold.sparse_coding.certificates import duality_gap, kkt_residual
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.solution import Status
 
 
 def dictionaries():

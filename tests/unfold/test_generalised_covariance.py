@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.directions.generalised_covariance import (
+from unfold.methods.ica.cumulants import pair_coordinates
+from unfold.methods.ica.generalised_covariance import (
+    GeneralisedCovariance,
     frequencies,
     generalised_covariances,
     spanned,
 )
-from unfold.directions.moments import pair_coordinates
-from unfold.methods.generalised_covariance import GeneralisedCovariance
 from unfold.testing import check_method
 
 

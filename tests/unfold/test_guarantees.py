@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from unfold.encode import sparse_encode
-from unfold.guarantees import (
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.guarantees import (
     SparkBounds,
     babel,
     dual_certificate,

@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from unfold.arrays import unit_rows
-from unfold.methods.fixed import FixedDictionary
+from unfold.methods.baselines.fixed_dictionary import FixedDictionary
 
 
 @pytest.fixture

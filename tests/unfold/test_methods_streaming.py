@@ -6,7 +6,7 @@ import torch
 
 from unfold.arrays import to_numpy, unit_rows
 from unfold.methods.autoencoders.estimators import MatryoshkaAutoencoder, TopKAutoencoder
-from unfold.methods.online_dictionary import OnlineDictionary
+from unfold.methods.dictionary_learning.online import OnlineDictionary
 from unfold.methods.streaming import rows_of
 from unfold.testing import matched_cosine
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.directions.moments import cumulants, pair_coordinates, pair_matrices, whitening
-from unfold.directions.subspace_power import fourth_order_span, rank_one_points
-from unfold.methods.moments import SubspacePower
+from unfold.methods.ica.cumulants import cumulants, pair_coordinates, pair_matrices
+from unfold.methods.ica.subspace_power import SubspacePower, fourth_order_span, rank_one_points
+from unfold.methods.ica.whitening import whitening
 from unfold.testing import check_method
 
 

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from unfold.phase import donoho_tanner, draw_phase, phase_report, recovery_probability
+from unfold.sparse_coding.phase_transition import (
+    donoho_tanner,
+    draw_phase,
+    phase_report,
+    recovery_probability,
+)
 
 
 def test_weak_thresholds_equal_published_values():

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
-from unfold.directions.rays import density_peaks, frequent, parallel_groups, repeated_point
-from unfold.methods.hierarchy import Events, FansMeet
-from unfold.methods.rays import Rays
-from unfold.methods.tail import TailPower
+from unfold.methods.clustering.hierarchy import FansMeet
+from unfold.methods.clustering.mean_shift import Events
+from unfold.methods.clustering.one_sparse import (
+    Rays,
+    density_peaks,
+    frequent,
+    parallel_groups,
+    repeated_point,
+)
+from unfold.methods.ica.tail_power import TailPower
 from unfold.testing import check_method
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from unfold.directions.polish import anneal, normalised, pursue, refine_noisy
-from unfold.methods.recover import Recover, recover
+from unfold.methods.codes import pursue
+from unfold.methods.dictionary_learning.refinement import anneal, normalised, refine_noisy
+from unfold.pipeline.recover import Recover, recover
 
 
 def planted(d, k, p, n, seed=0, sigma=0.0):

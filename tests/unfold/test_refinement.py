@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unfold.methods.refinement import Refinement
+from unfold.methods.dictionary_learning.refinement import Refinement
 from unfold.testing import check_method
 
 

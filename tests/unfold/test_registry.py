@@ -60,7 +60,7 @@ def test_name_claimed_by_two_distributions_names_both(plugins):
 
 
 def test_one_distribution_seen_twice_is_no_clash(plugins):
-    value = "unfold.methods.controls:PCA"
+    value = "unfold.methods.baselines.controls:PCA"
     plugins(_point("pca", value, "my_pack"), _point("pca", value, "my-pack"))
     assert get_method("pca").__name__ == "PCA"
 
@@ -68,7 +68,7 @@ def test_one_distribution_seen_twice_is_no_clash(plugins):
 def test_broken_plugin_is_listed_with_its_reason(plugins):
     plugins(
         _point("broken", "no_such_module_here:Thing", "plug"),
-        _point("pca", "unfold.methods.controls:PCA", "good"),
+        _point("pca", "unfold.methods.baselines.controls:PCA", "good"),
     )
     broken, good = describe_methods()
     assert "no_such_module_here" in broken.reason and "plug" in broken.reason

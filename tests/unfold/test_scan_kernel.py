@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from unfold.encode import sparse_encode
-from unfold.solvers import scan_kernel
-from unfold.solvers.active_set_kernel import workspace
-from unfold.solvers.cholesky_kernel import kernel
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.kernels import scan as scan_kernel
+from unfold.sparse_coding.kernels.active_set import workspace
+from unfold.sparse_coding.kernels.compiled import kernel
 
 SIZES = [1, 2, 15, 16, 17, 80, 500, 512]
 

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from unfold import recover
-from unfold.directions.scene import Scene
-from unfold.directions.sets import audible, by_sets, cone_of, independent_directions
+from unfold.pipeline.candidates.independent_subspaces import (
+    audible,
+    by_sets,
+    cone_of,
+    independent_directions,
+)
+from unfold.pipeline.split import Scene
 
 
 def world(n_sets=2, size=6, d=6, p=0.06, n=60_000, seed=0):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from unfold.certificates import bounded_gap, duality_gap, kkt_residual
-from unfold.encode import sparse_encode
-from unfold.penalties import ElasticNet, LogSum
-from unfold.solution import Status
-from unfold.solvers.active_set import ActiveSet
-from unfold.solvers.base import SparseProblem
-from unfold.solvers.choice import NAMES
-from unfold.solvers.gram import wants_mixed
-from unfold.solvers.reweighted import Reweighted
+from unfold.sparse_coding.certificates import bounded_gap, duality_gap, kkt_residual
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.penalties import ElasticNet, LogSum
+from unfold.sparse_coding.problem import SparseProblem
+from unfold.sparse_coding.solution import Status
+from unfold.sparse_coding.solvers.active_set import ActiveSet
+from unfold.sparse_coding.solvers.choice import NAMES
+from unfold.sparse_coding.solvers.gram import wants_mixed
+from unfold.sparse_coding.solvers.reweighted import Reweighted
 
 LASSO = ["active_set", "fista", "admm", "lca", "coordinate_descent", "reference"]
 ELASTIC = [name for name in LASSO if name != "lca"]
@@ -208,7 +208,9 @@ def test_without_a_gram_matrix_the_answer_is_the_same(planted, monkeypatch):
     for positive in (True, False):
         direct = sparse_encode(X, D, alpha=0.05, positive=positive)
         with monkeypatch.context() as patch:
-            patch.setattr("unfold.solvers.active_set.wants_gram", lambda problem: False)
+            patch.setattr(
+                "unfold.sparse_coding.solvers.active_set.wants_gram", lambda problem: False
+            )
             screened = sparse_encode(X, D, alpha=0.05, positive=positive)
         assert screened.converged
         np.testing.assert_allclose(screened.codes, direct.codes, atol=1e-9)

@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import hadamard
 from torch import nn
 
-from unfold.unfolding.dictionary import KnownDirections
+from unfold.unfolding.known_directions import KnownDirections
 from unfold.unfolding.splicing import splice
 from unfold.unfolding.unfolded import compare_unfolded, leakage, read_effects, unfold_model
 

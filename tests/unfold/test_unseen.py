@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.stats import binom
 
-from unfold.unfolding.unseen import binomial_lower, binomial_upper, missing_mass
+from unfold.unfolding.missing_mass import binomial_lower, binomial_upper, missing_mass
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 30), (3, 50), (49, 50), (200, 1000)])

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
-from unfold.solution import Status
+from unfold.sparse_coding.solution import Status
 
 
 @dataclass(frozen=True)

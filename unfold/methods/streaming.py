@@ -10,7 +10,7 @@ import numpy as np
 
 from unfold.arrays import like, to_numpy, unit_rows
 from unfold.methods.base import Recovery
-from unfold.solution import Status
+from unfold.sparse_coding.solution import Status
 
 #: Gives the batch (B, d) of a step: the same for the same step.
 Source = Callable[[int], Any]

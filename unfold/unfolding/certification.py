@@ -9,8 +9,8 @@ from sklearn.utils import check_random_state
 
 from unfold.arrays import check_activations, to_numpy, unit_rows
 from unfold.unfolding.explanations import Explanations, explain_samples, propose, scale_of
+from unfold.unfolding.missing_mass import binomial_lower, binomial_upper
 from unfold.unfolding.suspects import Suspect, find_suspects
-from unfold.unfolding.unseen import binomial_lower, binomial_upper
 
 #: How many samples are explained again with an atom hidden; at most this many to an atom.
 _TRIALS: Final = 1024

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 
 from unfold.arrays import check_activations, like, to_numpy, unit_rows
-from unfold.encode import sparse_encode
+from unfold.sparse_coding.encode import sparse_encode
 
 Reading = Literal["cosine", "projection", "codes"]
 

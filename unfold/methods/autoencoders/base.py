@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unfold.arrays import to_numpy
-from unfold.methods.coding import drawn_samples, root_mean_square
-from unfold.methods.enumeration import distinct, width
+from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
 from unfold.methods.streaming import Streaming
 
 

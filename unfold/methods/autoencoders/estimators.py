@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar, final
 
+from unfold.methods.atoms import active_atoms
 from unfold.methods.autoencoders.base import CountedAutoencoder, PenalisedAutoencoder
 from unfold.methods.base import MethodCard
-from unfold.methods.enumeration import active_atoms
 
 COST = "O(batch k d) a step"
 COUNTED = {"n_components": "n_features", "n_active": "mean_active"}

@@ -1,0 +1,99 @@
+"""What every sparse solver shares: the problem it is handed, and the contract it signs."""
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, final
+
+from scipy.sparse import csr_array, issparse
+from sklearn.base import BaseEstimator
+
+from unfold.arrays import is_tensor, like, to_numpy, to_tensor
+from unfold.sparse_coding.problem import (
+    DEFAULT_EFFORT,
+    IN_WORDS,
+    Effort,
+    Kind,
+    SparseProblem,
+    is_scalar,
+)
+from unfold.sparse_coding.solution import Solution
+
+
+class Solver(BaseEstimator, ABC):
+    """Abstract solver: a parameter object that turns a `SparseProblem` into a `Solution`.
+
+    A subclass stores its parameters verbatim, lists in ``takes`` the kinds of problem it solves,
+    and writes ``_solve``. Certificates are computed at the codes it returns.
+    """
+
+    takes: ClassVar[tuple[Kind, ...]]
+    backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
+
+    @final
+    def solve(self, problem: SparseProblem, effort: Effort = DEFAULT_EFFORT) -> Solution:
+        """Solve every sample of ``problem``.
+
+        Raises
+        ------
+        ValueError
+            If this solver does not take problems of that kind; the message names both.
+        """
+        if problem.kind not in self.takes:
+            raise ValueError(
+                f"{type(self).__name__} does not solve {problem.kind} ({IN_WORDS[problem.kind]}). "
+                f"It takes: {', '.join(self.takes)}. Use solver='auto', or one that takes it."
+            )
+        solution = self._solve(self._inside(problem), effort)
+        return _outside(solution, problem.X, effort.sparse_output)
+
+    def _inside(self, problem: SparseProblem) -> SparseProblem:
+        """Return the problem in the kind of array this solver works on."""
+        move = to_numpy if self.backend == "numpy" else to_tensor
+        given: dict[str, Any] = {
+            "X": problem.X,
+            "D": problem.D,
+            "alpha": problem.alpha,
+            "gram": problem.gram,
+        }
+        inside: dict[str, Any] = {n: v if is_scalar(v) else move(v) for n, v in given.items()}
+        return replace(problem, **inside)
+
+    @abstractmethod
+    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+        """Solve a problem whose kind is among ``takes``."""
+
+
+def _outside(solution: Solution, X: Any, sparse_output: bool) -> Solution:
+    """Return the solution as the kind of array ``X`` is, codes in CSR where asked."""
+    codes: Any = solution.codes
+    reports = (solution.status, solution.n_iter, solution.certificate)
+    if is_tensor(X):
+        import torch
+
+        if issparse(codes):
+            codes = _sparse_tensor(codes, X)
+        elif sparse_output:
+            codes = to_tensor(codes, X.device).to_sparse_csr()
+        else:
+            codes = like(codes, X)
+        status, n_iter, certificate = (torch.as_tensor(r, device=X.device) for r in reports)
+        return Solution(codes, status, n_iter, certificate, solution.certificate_kind)
+    if not issparse(codes):
+        codes = like(codes, X)
+        codes = csr_array(codes) if sparse_output else codes
+    states, steps, gaps = (to_numpy(r) for r in reports)
+    return Solution(codes, states, steps, gaps, solution.certificate_kind)
+
+
+def _sparse_tensor(codes: Any, X: Any) -> Any:
+    """Return SciPy CSR codes as a torch CSR tensor on the device of ``X``."""
+    import torch
+
+    parts = (codes.indptr, codes.indices, codes.data)
+    ends, atoms, values = (torch.as_tensor(part, device=X.device) for part in parts)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            ends.long(), atoms.long(), values, codes.shape, dtype=X.dtype
+        )

@@ -1,0 +1,134 @@
+"""Greedy pursuits for the L0 problems."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.solution import Solution
+from unfold.sparse_coding.solvers.base import Solver
+from unfold.sparse_coding.solvers.blocks import (
+    Compact,
+    assemble,
+    block_size,
+    lists_for,
+    mended,
+    over_blocks,
+)
+from unfold.sparse_coding.solvers.gram import (
+    Products,
+    rank_tolerance,
+    squared_norms,
+    wants_gram,
+    wants_mixed,
+)
+
+
+class OMP(Solver):
+    """Orthogonal matching pursuit, signed or non-negative, in batches over a Gram matrix.
+
+    The certificate is the relative residual ``||x - z D|| / ||x||``: greedy pursuits carry no
+    proof of optimality; `unfold.sparse_coding.certificates.is_unique_sparsest` gives one where it
+    exists.
+
+    Parameters
+    ----------
+    max_iter : int or None
+        Atoms added per sample before giving up; ``None`` allows ``20 min(k, d) + 100``.
+    block_size : int or None
+        Samples whose dense correlations are held at once, per thread; up to 2,560 by default.
+
+    References
+    ----------
+    Rubinstein, Zibulevsky and Elad (2008), Efficient implementation of the K-SVD algorithm using
+    Batch Orthogonal Matching Pursuit. Bruckstein, Elad and Zibulevsky (2008), On the uniqueness of
+    nonnegative sparse solutions to underdetermined systems of equations.
+    """
+
+    takes = ("l0_sparsity", "l0_error")
+
+    def __init__(self, max_iter: int | None = None, block_size: int | None = None) -> None:
+        self.max_iter = max_iter
+        self.block_size = block_size
+
+    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+        counted = problem.kind == "l0_sparsity"  # an error bound is met or not by a hair
+        return self._search(problem, effort, counted and wants_mixed(problem))
+
+    def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
+        if not wants_gram(problem):
+            from unfold.sparse_coding.solvers.greedy import BatchedOMP
+
+            return BatchedOMP().solve(problem, effort)
+        k, d = problem.D.shape
+        max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
+        n = problem.X.shape[0]
+        block = min(n, self.block_size or block_size(n, k, effort.n_threads))
+        search = _Search(problem, effort, max_iter, block, mixed)
+        parts = over_blocks(
+            n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
+        )
+        if mixed:
+            sparse = replace(effort, sparse_output=True)
+            parts = mended(
+                parts,
+                lambda rows: self._search(replace(problem, X=problem.X[rows]), sparse, False),
+            )
+        return assemble(parts, k, "relative_residual", "csr" if effort.sparse_output else "dense")
+
+
+class _Search:
+    """One problem, ready to be pursued block by block."""
+
+    def __init__(
+        self, problem: SparseProblem, effort: Effort, max_iter: int, block_size: int, mixed: bool
+    ) -> None:
+        k, d = problem.D.shape
+        counted = problem.kind == "l0_sparsity"
+        self.problem, self.max_iter, self.block_size = problem, max_iter, block_size
+        self.limit = min(k, d, problem.n_nonzero if counted else k)
+        self.products = Products(problem, effort, mixed)
+        scale = 1 / np.sqrt(squared_norms(problem.D))
+        self.uniform = bool(np.ptp(scale) <= 1e-6 * scale[0])
+        self.scale = np.full_like(scale, scale[0]) if self.uniform else scale
+
+    def scratch(self) -> Any:
+        from unfold.sparse_coding.kernels.active_set import workspace
+
+        k, d = self.problem.D.shape
+        return workspace((k, d), min(k, d), self.products.dtype), lists_for(
+            self.block_size, self.limit + 1
+        )
+
+    def block(self, rows: slice, scratch: Any) -> tuple[np.ndarray, ...]:
+        """Pursue the samples of one block."""
+        from unfold.sparse_coding.kernels.omp import pursue
+
+        part, products = self.problem.samples(rows), self.products
+        work, lists = scratch
+        out = Compact(len(part), lists)
+        pursue(
+            part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
+            products.form_gram(), np.zeros(len(products.D), products.dtype),
+            self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
+            self.problem.error, products.rank_tol, 2e-5 if products.mixed else products.rank_tol,
+            self.max_iter, work, *out.outputs,
+        )  # fmt: skip
+        if products.mixed:
+            self.refine(part, out)
+        return out.pack(self.problem.X.dtype)
+
+    def refine(self, part: np.ndarray, out: Compact) -> None:
+        """Fit supports that were found in single precision in the data's own."""
+        from unfold.sparse_coding.kernels.mixed_precision import refine, workspace
+
+        problem, most = self.problem, int(out.counts.max())
+        zero = np.zeros((1, problem.D.shape[0]))
+        refine(
+            part, problem.D, zero.astype(np.float32), zero, 0.0, problem.positive, False, 0.0, 0.0,
+            rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
+            out.values, out.counts, out.certificate,
+        )  # fmt: skip
+        # a residual that single precision takes for nothing may hold a small atom
+        out.certificate[(out.counts < self.limit) & (out.certificate > 1e-10)] = np.inf
