@@ -23,7 +23,7 @@ import torch
 
 import toy
 import unfold
-from evaluation.score import score
+from evaluation.scoring.score import score
 
 BATCH = 1024
 IDS = [

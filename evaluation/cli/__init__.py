@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from evaluation.cli import looking, own, plugins, running, study
+from evaluation.cli import boards, own_activations, plugins, reproduce, running
 
 app = typer.Typer(
     name="unfold",
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (looking, running, plugins, own, study):
+for module in (boards, running, plugins, own_activations, reproduce):
     for command in module.COMMANDS:
         app.command(command.__name__.rstrip("_"))(command)
 

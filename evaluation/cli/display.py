@@ -13,9 +13,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from evaluation.plan import Plan
-    from evaluation.runner import Progress, RunSummary
-    from evaluation.status import RunStatus
+    from evaluation.running.plan import Plan
+    from evaluation.running.progress import RunStatus
+    from evaluation.running.run import Progress, RunSummary
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -124,7 +124,7 @@ def show_notes(notes: Iterable[str]) -> None:
 
 def show_leaderboard(out: Path) -> None:
     """Show the board of a results folder."""
-    from evaluation.leaderboard import leaderboard
+    from evaluation.boards.leaderboard import leaderboard
 
     table = leaderboard(out)
     if table.empty:

@@ -167,7 +167,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
     method, params = get_method(task["method"]), dict(task["params"])
     result: dict[str, Any] = {"status": "ok"}
     if task.get("search"):
-        from evaluation.tuning import tune
+        from evaluation.isolation.tuning import tune
 
         result["search"] = tune(method, params, task["search"], train)
         params |= result["search"]["chosen"]
@@ -181,7 +181,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
     result["encode_seconds"] = time.perf_counter() - began
     arrays = {"dictionary": dictionary}
     if codes is not None:
-        from evaluation.estimate import pack_codes
+        from evaluation.isolation.estimates import pack_codes
 
         scalable = codes.ndim == 2 and codes.shape[1] == len(norms)
         arrays |= pack_codes(codes * norms) if scalable else {"codes_test": codes}

@@ -15,7 +15,7 @@ import numpy as np
 PRELOAD = (
     "scipy.linalg", "scipy.optimize", "scipy.sparse.linalg", "sklearn.decomposition", "torch",
     "safetensors.numpy", "unfold.registry", "unfold.methods.base", "unfold.sparse_coding.encode",
-    "evaluation.estimate", "evaluation.tuning",
+    "evaluation.isolation.estimates", "evaluation.isolation.tuning",
 )  # fmt: skip
 
 

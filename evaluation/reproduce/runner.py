@@ -176,13 +176,14 @@ def _version(experiment: Experiment, full: bool) -> str:
     import unfold
 
     here = Path(__file__).parent
+    root = here.parents[1]
     own = Path(inspect.getfile(experiment.run))
     digest = hashlib.sha256(b"full" if full else b"reduced")
     code = [own, here / "experiment.py", here / "training.py", here / "style.py"]
-    code += sorted(Path(toy.__file__).parent.glob("*.py"))
+    code += sorted(Path(toy.__file__).parent.rglob("*.py"))
     if "unfold" in own.read_text(encoding="utf-8"):
         code += sorted(Path(unfold.__file__).parent.rglob("*.py"))
-        code += [here.parent / f"{name}.py" for name in ("calibration", "detection", "unfolding")]
+        code += sorted((here.parent / "scoring").rglob("*.py"))
     for path in code:
-        digest.update(path.read_bytes())
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
