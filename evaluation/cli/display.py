@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from evaluation.running.plan import Plan
-    from evaluation.running.progress import RunStatus
+    from evaluation.running.progress import RunProgress
     from evaluation.running.run import Progress, RunSummary
 
 console = Console(highlight=False)
@@ -153,7 +153,7 @@ def show_paths(paths: Iterable[Path]) -> None:
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def show_status(status: "RunStatus") -> None:
+def show_status(status: "RunProgress") -> None:
     """Show how far a run is."""
     state = f"running ({status.owner})" if status.owner else "not running"
     console.print(

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from evaluation.cli import display
-from evaluation.cli.own_activations import COMMANDS
 
 
 def reproduce(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,7 @@ def render(summary: Mapping[str, Any], usage: np.ndarray, residuals: np.ndarray)
             **_histogram(residuals, lambda x: f"{x:.3g}"),
         },
     ]
-    source = (
-        files("evaluation.own_activations")
-        .joinpath("fit_page.html.jinja")
-        .read_text(encoding="utf-8")
-    )
+    source = Path(__file__).with_name("fit_page.html.jinja").read_text(encoding="utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         source
     )

@@ -29,7 +29,7 @@ MOST_ATOMS_A_FEATURE = 200
 Ended = tuple[Record, bytes | None, str]
 
 
-class Bench:
+class Problems:
     """Problems in use, each made when its first cell needs it and dropped after its last.
 
     Parameters
@@ -45,10 +45,10 @@ class Bench:
         self.scratch = Path(tempfile.mkdtemp(prefix="unfold-"))
         self._salt, self._private = salt, private
         self._left: Counter[tuple[str, int]] = Counter()
-        self._prepared: dict[tuple[str, int], Prepared] = {}
+        self._prepared: dict[tuple[str, int], PreparedProblem] = {}
         self._locks: dict[tuple[str, int], threading.Lock] = {}
 
-    def __enter__(self) -> "Bench":
+    def __enter__(self) -> "Problems":
         return self
 
     def expect(self, cells: Sequence[Cell]) -> None:
@@ -60,7 +60,7 @@ class Bench:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     @contextlib.contextmanager
-    def prepared(self, cell: Cell) -> "Iterator[Prepared]":
+    def prepared(self, cell: Cell) -> "Iterator[PreparedProblem]":
         """Hold the problem of a cell ready while the cell runs."""
         place = _place(cell)
         with self._locks[place]:
@@ -76,7 +76,7 @@ class Bench:
                     del self._prepared[place]
                     shutil.rmtree(prepared.data, ignore_errors=True)
 
-    def _prepare(self, cell: Cell) -> "Prepared":
+    def _prepare(self, cell: Cell) -> "PreparedProblem":
         data = Path(tempfile.mkdtemp(prefix="data-", dir=self.scratch))
         try:
             problem = make(cell.problem, cell.seed, self._salt)
@@ -85,15 +85,17 @@ class Bench:
                 np.save(path, getattr(problem.observed, name))
                 path.chmod(0o444)
         except (ValueError, RuntimeError, MemoryError) as error:
-            return Prepared(None, f"The problem could not be made: {error}", data, self._salt, ())
-        return Prepared(problem, "", data, self._salt, self._private)
+            return PreparedProblem(
+                None, f"The problem could not be made: {error}", data, self._salt, ()
+            )
+        return PreparedProblem(problem, "", data, self._salt, self._private)
 
 
 def _place(cell: Cell) -> tuple[str, int]:
     return cell.problem.name, cell.seed
 
 
-class Prepared:
+class PreparedProblem:
     """A problem with its truth, and the folder of activations that methods may read."""
 
     def __init__(

@@ -11,7 +11,7 @@ from evaluation.running.store import PLAN, scan_records
 
 
 @dataclass
-class RunStatus:
+class RunProgress:
     """How far a run is.
 
     Attributes
@@ -34,7 +34,7 @@ class RunStatus:
     notes: list[str] = field(default_factory=list)
 
 
-def run_status(out: str | Path) -> RunStatus:
+def run_status(out: str | Path) -> RunProgress:
     """Return how far the run into a folder is; safe while it goes on.
 
     Raises
@@ -48,7 +48,7 @@ def run_status(out: str | Path) -> RunStatus:
             f"No results in {str(out)!r}: expected a folder that `unfold run -o` has written."
         )
     scan = scan_records(out)
-    status = RunStatus(out, owner=_owner(out / ".lock"))
+    status = RunProgress(out, owner=_owner(out / ".lock"))
     try:
         keys = json.loads((out / PLAN).read_bytes())["keys"]
     except (OSError, ValueError, KeyError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluation.isolation.pool import Slot
 from evaluation.isolation.sandbox import hidden_memory
-from evaluation.running.evaluate import Bench
+from evaluation.running.evaluate import Problems
 from evaluation.running.plan import Cell, Plan, make_plan
 from evaluation.running.record import Record
 from evaluation.running.store import Store
@@ -138,9 +138,9 @@ def run(
         timeout=timeout, mem=mem, threads=threads,
     )  # fmt: skip
     n_jobs = n_jobs or default_jobs(chosen.limits.threads)
-    with Store(out) as store, Bench(salt, [Path(out), *map(Path, private)]) as bench:
-        slots = [Slot(chosen.limits.threads, bench.scratch) for _ in range(n_jobs)]
-        with hidden_memory(), _stopping(bench, slots):
+    with Store(out) as store, Problems(salt, [Path(out), *map(Path, private)]) as problems:
+        slots = [Slot(chosen.limits.threads, problems.scratch) for _ in range(n_jobs)]
+        with hidden_memory(), _stopping(problems, slots):
             plan = make_plan(
                 chosen, out, salt=salt, only_failed=only_failed, force=force, slots=slots
             )
@@ -152,10 +152,10 @@ def run(
             store.announce(plan.suite.name, [cell.key for cell in plan.cells])
             if on_plan:
                 on_plan(plan)
-            bench.expect(pending)
-            for record in _execute(pending, bench, store, slots, on_progress):
+            problems.expect(pending)
+            for record in _execute(pending, problems, store, slots, on_progress):
                 count_results(summary, [record])
-        summary.notes += bench.notes
+        summary.notes += problems.notes
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -200,7 +200,7 @@ def _runnable(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
 
 def _execute(
     pending: list[Cell],
-    bench: Bench,
+    problems: Problems,
     store: Store,
     slots: list[Slot],
     on_progress: Callable[[Progress], None] | None,
@@ -212,19 +212,19 @@ def _execute(
 
     def work(slot: Slot) -> None:
         try:
-            while not bench.stopped.is_set():
+            while not problems.stopped.is_set():
                 with lock:
                     cell = next(waiting, None)
                 if cell is None:
                     return
-                with bench.prepared(cell) as prepared:
+                with problems.prepared(cell) as prepared:
                     record, estimate, log = prepared.evaluate(cell, slot, len(slots))
-                if not bench.stopped.is_set():  # else the end may be our own doing
+                if not problems.stopped.is_set():  # else the end may be our own doing
                     store.write(record, estimate, log)
                     ended.put(record)
         except BaseException:
-            if not bench.stopped.is_set():  # else it is the stop that is felt here
-                bench.stopped.set()
+            if not problems.stopped.is_set():  # else it is the stop that is felt here
+                problems.stopped.set()
                 raise
         finally:
             ended.put(None)
@@ -232,7 +232,7 @@ def _execute(
     for slot in slots:
         slot.start()
     threads = ThreadPoolExecutor(max(1, len(slots)))
-    with _stopping_first(threads, bench, slots):
+    with _stopping_first(threads, problems, slots):
         futures = [threads.submit(work, slot) for slot in slots]
         meter = Meter(len(pending))
         while meter.n_workers_gone < len(slots):
@@ -264,27 +264,29 @@ class Meter:
 
 
 @contextlib.contextmanager
-def _stopping_first(threads: ThreadPoolExecutor, bench: Bench, slots: list[Slot]) -> Iterator[None]:
+def _stopping_first(
+    threads: ThreadPoolExecutor, problems: Problems, slots: list[Slot]
+) -> Iterator[None]:
     """Stop what the threads wait for before waiting for the threads."""
     try:
         yield
     except BaseException:
-        _stop(bench, slots)
+        _stop(problems, slots)
         raise
     finally:
         threads.shutdown()
 
 
 @contextlib.contextmanager
-def _stopping(bench: Bench, slots: list[Slot]) -> Iterator[None]:
+def _stopping(problems: Problems, slots: list[Slot]) -> Iterator[None]:
     """On the way out, for whatever reason, leave no process."""
     try:
         yield
     finally:
-        _stop(bench, slots)
+        _stop(problems, slots)
 
 
-def _stop(bench: Bench, slots: list[Slot]) -> None:
-    bench.stopped.set()
+def _stop(problems: Problems, slots: list[Slot]) -> None:
+    problems.stopped.set()
     for slot in slots:
         slot.close()

@@ -48,8 +48,8 @@ class Suite:
 
 #: Methods that take seconds on the problems of the main board; `-m "*"` runs all there are.
 LEADERBOARD_METHODS = (
-    "recover", "rays", "alternating", "cumulants", "subspace-power", "ksvd",
-    "sklearn-dictionary-learning", "topk-sae", "k-means", "fastica", "picard", "pca",
+    "recover", "one-sparse", "alternating", "cumulants", "subspace-power", "ksvd",
+    "sklearn-dictionary-learning", "topk-sae", "spherical-k-means", "fastica", "picard", "pca",
     "data-points", "random",
 )  # fmt: skip
 

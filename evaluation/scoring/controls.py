@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from evaluation.scoring.matching import Estimate, Target, match, target
-from evaluation.scoring.metrics import METRICS, Comparison
+from evaluation.scoring.metrics import METRICS, MatchedEstimate
 from toy.problem import Problem
 
 CHANCE, ORACLE = "control:chance", "control:oracle"
@@ -119,7 +119,9 @@ def _best_encoder(X: np.ndarray, truth: Target, scale: float) -> Encoder:
         for cut, debias in product((0.0, 0.1, 0.3), (True, False)):
             encoder = Encoder(alpha, cut, debias)
             codes = encoder.finish(l1, X, truth.directions, scale, truth.positive).tocsc()
-            found = Comparison(trial, matching, codes, X, truth.directions, np.zeros(X.shape[1]))
+            found = MatchedEstimate(
+                trial, matching, codes, X, truth.directions, np.zeros(X.shape[1])
+            )
             ranked.append((METRICS["code_f1"](found) + METRICS["code_r2"](found), encoder))
     return max(ranked, key=lambda entry: entry[0])[1]
 

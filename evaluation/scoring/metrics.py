@@ -22,7 +22,7 @@ CERTIFIED_SAMPLES, MOST_CERTIFIED_ATOMS = 500, 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class MatchedEstimate:
     """An estimate laid beside the truth: all that a metric may look at.
 
     Attributes
@@ -110,9 +110,9 @@ class Metric:
     best: float
     chance: float
     kind: Literal["dictionary", "codes", "certificate"]
-    compute: Callable[[Comparison], float] = field(repr=False)
+    compute: Callable[[MatchedEstimate], float] = field(repr=False)
 
-    def __call__(self, comparison: Comparison) -> float:
+    def __call__(self, comparison: MatchedEstimate) -> float:
         """Return the score of an estimate laid beside the truth."""
         return float(self.compute(comparison))
 
@@ -126,25 +126,25 @@ class Metric:
         return -np.abs(np.asarray(value) - self.best)
 
 
-def _recall(threshold: float, c: Comparison) -> float:
+def _recall(threshold: float, c: MatchedEstimate) -> float:
     return float((c.matching.cosine >= threshold).mean())
 
 
-def _precision(threshold: float, c: Comparison) -> float:
+def _precision(threshold: float, c: MatchedEstimate) -> float:
     hits = (c.matching.cosine >= threshold).sum()
     return float(hits / max(c.matching.n_returned, 1))
 
 
-def _f1(threshold: float, c: Comparison) -> float:
+def _f1(threshold: float, c: MatchedEstimate) -> float:
     hits = (c.matching.cosine >= threshold).sum()
     return float(2 * hits / (len(c.matching.cosine) + c.matching.n_returned))
 
 
-def _mcc(c: Comparison) -> float:
+def _mcc(c: MatchedEstimate) -> float:
     return float(c.matching.cosine.sum() / max(len(c.matching.cosine), c.matching.n_returned))
 
 
-def _n_features_error(c: Comparison) -> float:
+def _n_features_error(c: MatchedEstimate) -> float:
     k = len(c.matching.cosine)
     return (c.matching.n_returned - k) / k
 
@@ -154,14 +154,14 @@ def _active(codes: csc_array, floor: float) -> csc_array:
     return csc_array(active, dtype=np.float64)
 
 
-def _code_f1(c: Comparison) -> float:
+def _code_f1(c: MatchedEstimate) -> float:
     true, found = _active(c.target.amplitudes, c.floor), _active(c.aligned, c.floor)
     both = true.multiply(found).sum(axis=0)
     total = true.sum(axis=0) + found.sum(axis=0)
     return float((2 * both[c.fires] / total[c.fires]).mean())
 
 
-def _code_f1_at_equal_l0(c: Comparison) -> float:
+def _code_f1_at_equal_l0(c: MatchedEstimate) -> float:
     """Cut the smallest codes, over all samples, until as many are active as in truth."""
     assert c.codes is not None
     sizes = np.sort(abs(c.codes).data)
@@ -173,20 +173,20 @@ def _code_f1_at_equal_l0(c: Comparison) -> float:
     return float((2 * both[c.fires] / total[c.fires]).mean())
 
 
-def _unfold_fidelity(c: Comparison) -> float:
+def _unfold_fidelity(c: MatchedEstimate) -> float:
     """Return the share of the features' energy that the unfolded model's outputs carry."""
     true = c.target.amplitudes
     return float(1 - (c.aligned - true).power(2).sum() / true.power(2).sum())
 
 
-def _certificate_holds(c: Comparison) -> float:
+def _certificate_holds(c: MatchedEstimate) -> float:
     missing = c.matching.cosine < 0.9
     held = abs(c.target.amplitudes[:, np.flatnonzero(missing)]) > c.certificate.radius
     outside = np.asarray(held.sum(axis=1) > 0).mean()
     return float(c.certificate.unseen_upper >= outside)
 
 
-def _code_r2(c: Comparison) -> float:
+def _code_r2(c: MatchedEstimate) -> float:
     true, found = c.target.amplitudes, c.aligned
     error = (found - true).power(2).sum(axis=0)
     spread = true.power(2).sum(axis=0) - true.sum(axis=0) ** 2 / true.shape[0]
@@ -195,18 +195,18 @@ def _code_r2(c: Comparison) -> float:
     return float(np.where(c.matching.atom[varies] >= 0, r2, 0).mean())
 
 
-def _shrinkage(c: Comparison) -> float:
+def _shrinkage(c: MatchedEstimate) -> float:
     true = c.target.amplitudes
     slope = true.multiply(c.aligned).sum(axis=0)[c.fires] / true.power(2).sum(axis=0)[c.fires]
     return float(slope.mean())
 
 
-def _l0_ratio(c: Comparison) -> float:
+def _l0_ratio(c: MatchedEstimate) -> float:
     assert c.codes is not None
     return _active(c.codes, c.floor).nnz / _active(c.target.amplitudes, c.floor).nnz
 
 
-def _explained_variance(c: Comparison) -> float:
+def _explained_variance(c: MatchedEstimate) -> float:
     residual = c.activations - c.codes @ c.dictionary
     total = ((c.activations - c.activations.mean(axis=0)) ** 2).sum()
     return float(1 - ((residual - residual.mean(axis=0)) ** 2).sum() / total)
@@ -217,7 +217,7 @@ _UNIT, _INFINITY = (0.0, 1.0), float("inf")
 
 def _at(threshold: float) -> tuple[Metric, ...]:
     """Return recall, precision and F1 at a threshold on the cosine."""
-    rules: tuple[tuple[str, Callable[[float, Comparison], float], str], ...] = (
+    rules: tuple[tuple[str, Callable[[float, MatchedEstimate], float], str], ...] = (
         ("f1", _f1, "Harmonic mean of recall and precision at cosine {t}."),
         ("recall", _recall, "Share of true features whose partner has cosine {t} or more."),
         ("precision", _precision, "Share of returned atoms that are such a partner, at {t}."),

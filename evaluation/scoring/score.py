@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.scoring.matching import Codes, as_columns, match, target
-from evaluation.scoring.metrics import METRICS, Comparison, Metric
+from evaluation.scoring.metrics import METRICS, MatchedEstimate, Metric
 from toy.problem import Problem
 
 #: Changes when any metric does; records scored under another value are scored again.
@@ -51,7 +51,7 @@ def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[s
                 f"an atom, got {columns.shape}."
             )
         columns.data *= np.repeat(norms, np.diff(columns.indptr))
-    comparison = Comparison(
+    comparison = MatchedEstimate(
         target=truth,
         matching=matching,
         codes=columns,

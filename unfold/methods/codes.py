@@ -38,12 +38,12 @@ class Fit:
 
 def pursue(X: np.ndarray, D: np.ndarray, n_nonzero: int, error: float) -> Fit:
     """Code samples, non-negatively, over at most ``n_nonzero`` atoms or to residual ``error``."""
-    from unfold.sparse_coding.problem import Effort, SparseProblem
+    from unfold.sparse_coding.problem import Options, SparseProblem
     from unfold.sparse_coding.solvers.omp import OMP
 
     n_nonzero = max(1, min(n_nonzero, X.shape[1], len(D)))
     problem = SparseProblem("l0_sparsity", X, D, n_nonzero=n_nonzero, error=error)
-    codes = sparse.csr_array(OMP().solve(problem, Effort(sparse_output=True)).codes)
+    codes = sparse.csr_array(OMP().solve(problem, Options(sparse_output=True)).codes)
     codes.eliminate_zeros()
     residual = np.linalg.norm(X - codes @ D, axis=1)
     return Fit(codes, residual, np.diff(codes.indptr), residual <= max(error, 1e-12) * 1.001)
@@ -79,7 +79,7 @@ def sparse_codes(X: Any, D: Any, alpha: float, *, positive: bool = True) -> Any:
     return sparse_encode(X, D, alpha=alpha, positive=positive).codes
 
 
-def sharp_codes(
+def sparsest_codes(
     X: Any, D: Any, mean: Any, *, noise: float = 0.0, n_nonzero: int | None = None
 ) -> Any:
     """Return non-negative codes of ``X ~ Z @ D + mean`` with as few active atoms as it takes.
@@ -103,7 +103,7 @@ def sharp_codes(
     array or tensor of shape (n, k)
     """
     if is_tensor(X):
-        found = sharp_codes(
+        found = sparsest_codes(
             to_numpy(X), to_numpy(D), to_numpy(mean), noise=noise, n_nonzero=n_nonzero
         )
         return like(found, X)
@@ -133,12 +133,12 @@ def reweighted_codes(
     Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted L1 minimization.
     """
     from unfold.sparse_coding.encode import sparse_encode
-    from unfold.sparse_coding.problem import Effort, SparseProblem
+    from unfold.sparse_coding.problem import Options, SparseProblem
     from unfold.sparse_coding.solvers.active_set import ActiveSet
 
     codes = np.asarray(sparse_encode(X, D, alpha=alpha, positive=True, tol=1e-4).codes)
     for _ in range(n_reweights):
         weights = alpha / (1 + codes / epsilon)
         problem = SparseProblem("lasso", X, D, alpha=weights)
-        codes = np.asarray(ActiveSet().solve(problem, Effort(tol=1e-4)).codes)
+        codes = np.asarray(ActiveSet().solve(problem, Options(tol=1e-4)).codes)
     return codes

@@ -8,12 +8,12 @@ import numpy as np
 from unfold.arrays import unit_rows
 from unfold.methods.codes import pursue
 from unfold.methods.dictionary_learning.refinement import (
-    Polished,
+    Refined,
     anneal,
     refine_noisy,
     used_enough,
 )
-from unfold.pipeline.split import POLISH, Scene
+from unfold.pipeline.split import POLISH, Split
 from unfold.sparse_coding.description_length import description_length
 
 REFINED = " + refinement at the noise"
@@ -33,19 +33,19 @@ class Candidate:
     positive: bool = True
 
 
-def polished(scene: Scene, start: np.ndarray, road: str) -> Candidate:
+def refined(split: Split, start: np.ndarray, road: str) -> Candidate:
     """Polish a start, drop directions that few samples need, and weigh what is left."""
-    draw = scene.X[:POLISH]
-    result = anneal(draw, start, n_nonzero=scene.few_atoms)
+    draw = split.X[:POLISH]
+    result = anneal(draw, start, n_nonzero=split.few_atoms)
     for _ in range(3):
-        kept = used_enough(result, scene.n)
+        kept = used_enough(result, split.n)
         if kept.all():
             break
         result = anneal(
-            draw, result.dictionary[kept], n_nonzero=scene.few_atoms,
+            draw, result.dictionary[kept], n_nonzero=split.few_atoms,
             start=min(0.15, 4 * result.tolerance),
         )  # fmt: skip
-    return judged(scene, result, road)
+    return judged(split, result, road)
 
 
 def audible(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
@@ -65,20 +65,20 @@ def audible(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
     return kept if kept.any() else np.ones_like(kept)
 
 
-def judged(scene: Scene, result: Polished, road: str) -> Candidate:
-    """Return a polished dictionary as a candidate, judged on held-out samples."""
-    share = scene.evidence(result.dictionary, result.tolerance)
-    uses = result.usage * min(len(scene.X), POLISH)
+def judged(split: Split, result: Refined, road: str) -> Candidate:
+    """Return a refined dictionary as a candidate, judged on held-out samples."""
+    share = split.evidence(result.dictionary, result.tolerance)
+    uses = result.usage * min(len(split.X), POLISH)
     exact = result.tolerance <= 1e-3 and share > 0.01
     noisy = result.tolerance <= 0.15 and share > 0.15
     dictionary, noise = result.dictionary, 0.0 if exact else result.noise
     if noisy and not exact:
         dictionary, noise = refine_noisy(
-            scene.X[: 4 * POLISH], dictionary, noise, n_nonzero=max(1, 3 * scene.X.shape[1] // 10)
+            split.X[: 4 * POLISH], dictionary, noise, n_nonzero=max(1, 3 * split.X.shape[1] // 10)
         )
         road += REFINED
-        if scene.n is None:
-            kept = audible(scene.X[: 4 * POLISH], dictionary, noise)
+        if split.n is None:
+            kept = audible(split.X[: 4 * POLISH], dictionary, noise)
             dictionary, uses = dictionary[kept], uses[kept]
     return Candidate(
         road,
@@ -98,19 +98,19 @@ def better(one: Candidate, other: Candidate) -> bool:
     return one.evidence["exact_fraction"] > other.evidence["exact_fraction"]
 
 
-def explains_more(scene: Scene, one: np.ndarray, other: np.ndarray) -> bool:
+def explains_more(split: Split, one: np.ndarray, other: np.ndarray) -> bool:
     """Tell whether far more held-out samples are sparse, exactly, in the first dictionary."""
-    return scene.evidence(one, 1e-3) > scene.evidence(other, 1e-3) + 0.2
+    return split.evidence(one, 1e-3) > split.evidence(other, 1e-3) + 0.2
 
 
-def shorter(scene: Scene, one: Candidate, other: Candidate) -> Candidate:
+def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
     """Return the candidate that describes held-out samples in fewer nats."""
-    most = max(1, scene.X.shape[1] // 2)
+    most = max(1, split.X.shape[1] // 2)
     counts = {min(n, most) for n in (2, 3, 5, 10, int(other.evidence["n_active"]))}
 
     def nats(candidate: Candidate) -> float:
         return min(
-            description_length(scene.held_out, candidate.dictionary, n, positive=candidate.positive)
+            description_length(split.held_out, candidate.dictionary, n, positive=candidate.positive)
             for n in counts
         )
 

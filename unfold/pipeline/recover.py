@@ -7,46 +7,46 @@ import numpy as np
 
 from unfold.methods.base import MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments
-from unfold.pipeline.candidates.independent_subspaces import by_sets
-from unfold.pipeline.candidates.mean_shift import by_crowds
+from unfold.pipeline.candidates.independent_subspaces import by_independent_subspaces
+from unfold.pipeline.candidates.mean_shift import by_mean_shift
 from unfold.pipeline.candidates.one_sparse import (
-    by_rays,
-    complete_rays,
+    by_one_sparse,
+    complete_one_sparse,
     leaves_much,
 )
-from unfold.pipeline.candidates.tail_power import by_tails
+from unfold.pipeline.candidates.tail_power import by_tail_power
 from unfold.pipeline.judge import Candidate, better, explains_more, shorter
-from unfold.pipeline.split import Scene
+from unfold.pipeline.split import Split
 from unfold.sparse_coding.solution import Status
 
 #: Share of the samples explained that no other road need beat.
 MOST = 0.6
 
 
-def choose_road(scene: Scene) -> Candidate:
+def choose(split: Split) -> Candidate:
     """Return the first candidate, from the cheapest road on, that the held-out samples confirm."""
-    rays, counts = frequent(*ray_directions(scene.X, scene.rng))
-    d = scene.X.shape[1]
-    complete = len(rays) > 0 and complete_rays(scene, rays, counts)
-    if complete and (d <= 40 or not leaves_much(scene, rays, counts)):
-        return by_rays(scene, rays, counts)
+    rays, counts = frequent(*ray_directions(split.X, split.rng))
+    d = split.X.shape[1]
+    complete = len(rays) > 0 and complete_one_sparse(split, rays, counts)
+    if complete and (d <= 40 or not leaves_much(split, rays, counts)):
+        return by_one_sparse(split, rays, counts)
     if d <= 40:
-        return by_moments(scene, rays)
-    crowds = by_crowds(scene)
-    if complete and (crowds is None or not explains_more(scene, crowds.dictionary, rays)):
-        return by_rays(scene, rays, counts)
+        return by_moments(split, rays)
+    crowds = by_mean_shift(split)
+    if complete and (crowds is None or not explains_more(split, crowds.dictionary, rays)):
+        return by_one_sparse(split, rays, counts)
     if crowds is not None and crowds.sure and crowds.evidence["exact_fraction"] > MOST:
         return crowds
-    tails = by_tails(scene, rays if crowds is None else crowds.dictionary)
+    tails = by_tail_power(split, rays if crowds is None else crowds.dictionary)
     return tails if crowds is None or better(tails, crowds) else crowds
 
 
-def settle(scene: Scene, candidate: Candidate) -> Candidate:
+def settle(split: Split, candidate: Candidate) -> Candidate:
     """Order directions by confidence, and return no more than wanted."""
-    order = np.argsort(-candidate.confidence, kind="stable")[: scene.n]
+    order = np.argsort(-candidate.confidence, kind="stable")[: split.n]
     return replace(
         candidate, dictionary=candidate.dictionary[order], confidence=candidate.confidence[order]
     )
@@ -73,7 +73,7 @@ class Recover(Recovery):
     Attributes
     ----------
     road_ : str
-        The road taken, as in "rays" or "subspace power + polish".
+        The road taken, as in "one-sparse" or "subspace power + polish".
     evidence_ : dict of str to float
         What decided: among others the share of held-out samples fitted, and the tolerance.
     confidence_ : ndarray of shape (n_components_,)
@@ -98,13 +98,13 @@ class Recover(Recovery):
         self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
-        scene = Scene.of(X, self.n_components, self._rng())
-        best: Candidate = settle(scene, choose_road(scene))
-        if not best.sure and X.shape[1] <= 64 and len(scene.X) >= 50:
-            best = by_sets(scene) or shorter(scene, best, agreement(scene))
+        split = Split.of(X, self.n_components, self._rng())
+        best: Candidate = settle(split, choose(split))
+        if not best.sure and X.shape[1] <= 64 and len(split.X) >= 50:
+            best = by_independent_subspaces(split) or shorter(split, best, agreement(split))
         self.positive_ = best.positive
         self.components_ = best.dictionary
-        self.mean_ = scene.bias
+        self.mean_ = split.bias
         self.road_ = best.road
         self.evidence_ = dict(best.evidence)
         self.confidence_ = best.confidence
@@ -116,8 +116,8 @@ class Recover(Recovery):
     def _encode(self, X: np.ndarray) -> np.ndarray:
         D = self.components_
         if self.positive_:
-            return np.asarray(sharp_codes(X, D, self.mean_, noise=self.noise_))
-        both = np.asarray(sharp_codes(X, np.concatenate([D, -D]), self.mean_, noise=self.noise_))
+            return np.asarray(sparsest_codes(X, D, self.mean_, noise=self.noise_))
+        both = np.asarray(sparsest_codes(X, np.concatenate([D, -D]), self.mean_, noise=self.noise_))
         return both[:, : len(D)] - both[:, len(D) :]
 
 

@@ -17,7 +17,7 @@ FEW = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Split:
     """The data as every road sees them.
 
     Attributes
@@ -38,8 +38,8 @@ class Scene:
     rng: np.random.RandomState
 
     @classmethod
-    def of(cls, X: np.ndarray, n: int | None, rng: np.random.RandomState) -> "Scene":
-        """Return the scene of raw samples: bias off, some samples held out.
+    def of(cls, X: np.ndarray, n: int | None, rng: np.random.RandomState) -> "Split":
+        """Return the split of raw samples: bias off, some samples held out.
 
         Raises
         ------

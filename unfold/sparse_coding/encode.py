@@ -9,7 +9,7 @@ from unfold.arrays import check_activations, is_tensor, to_numpy, to_tensor
 from unfold.sparse_coding.certificates import relative_residual
 from unfold.sparse_coding.debias import debias as least_squares_on_support
 from unfold.sparse_coding.penalties import Penalty, as_penalty
-from unfold.sparse_coding.problem import Effort, Kind, SparseProblem
+from unfold.sparse_coding.problem import Kind, Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.choice import as_solver
@@ -100,8 +100,8 @@ def sparse_encode(
         raise ValueError(f"n_threads must be at least 1, got {n_threads}.")
     if not tol > 0:
         raise ValueError(f"tol must be positive, got {tol}.")
-    effort = Effort(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
-    solution = as_solver(solver, problem).solve(problem, effort)
+    options = Options(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
+    solution = as_solver(solver, problem).solve(problem, options)
     return _refit(solution, X, D, positive) if debias else solution
 
 

@@ -65,7 +65,7 @@ class SparseProblem:
 
 
 @dataclass(frozen=True)
-class Effort:
+class Options:
     """How hard, and with what, to solve.
 
     Attributes
@@ -83,7 +83,7 @@ class Effort:
 
 
 #: What `Solver.solve` does where nobody says.
-DEFAULT_EFFORT = Effort()
+DEFAULT_OPTIONS = Options()
 
 
 def is_scalar(value: Any) -> bool:

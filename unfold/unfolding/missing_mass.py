@@ -22,7 +22,7 @@ def binomial_upper(successes: int, trials: int, confidence: float = 0.95) -> flo
     Parameters
     ----------
     successes, trials : int
-        Events seen, out of how many independent trials.
+        MeanShift seen, out of how many independent trials.
     confidence : float
         Probability, over samples, that the bound is at least the true rate.
 

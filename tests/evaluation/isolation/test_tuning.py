@@ -98,19 +98,25 @@ def test_tuned_rows_stand_beside_default_ones_and_scoring_again_fits_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     how = {"tracks": ["blind"], "tuning": ["default", "tuned"]}
-    run([SPEC], ["k-means", "pca"], seeds=[0], out=tmp_path, **how)
+    run([SPEC], ["spherical-k-means", "pca"], seeds=[0], out=tmp_path, **how)
     before = load_records(tmp_path)
     entries = set(tidy(before)[0]["entry"])
-    assert {"k-means", "k-means (tuned)", "pca"} < entries and "pca (tuned)" not in entries
+    assert {
+        "spherical-k-means",
+        "spherical-k-means (tuned)",
+        "pca",
+    } < entries and "pca (tuned)" not in entries
     [tuned] = [r for r in before if r.tuning == "tuned"]
     tried = [trial["params"] for trial in tuned.search["trials"]]
     assert tuned.search["chosen"] in tried and len(tried) == 4
-    assert run([SPEC], ["k-means", "pca"], seeds=[0], out=tmp_path, **how).n_reused == len(before)
+    assert run(
+        [SPEC], ["spherical-k-means", "pca"], seeds=[0], out=tmp_path, **how
+    ).n_reused == len(before)
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("scoring again must not fit")
 
-    monkeypatch.setattr(get_method("k-means"), "fit", never)
+    monkeypatch.setattr(get_method("spherical-k-means"), "fit", never)
     assert rescore(tmp_path) == (0, [])
     n_changed, notes = rescore(tmp_path, force=True)
     assert n_changed == len(before) and not notes

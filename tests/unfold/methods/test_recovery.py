@@ -16,7 +16,7 @@ COMPLETE = [
     ("er-spud", {}, 0.999999),
     ("reconstruction-ica", {}, 0.999),
     ("semi-nmf", {}, 0.99),
-    ("k-means", {}, 0.8),
+    ("spherical-k-means", {}, 0.8),
     ("ksvd", {"n_active": 2}, 0.99),
     ("ksvd", {"n_active": 2, "exact": True}, 0.99),
     ("mod", {"n_active": 2}, 0.99),
@@ -109,7 +109,7 @@ def test_pursuit_learners_find_exactly_sparse_codes(name, positive):
 
 def test_k_means_finds_features_that_are_active_one_at_a_time():
     X, D = planted(6, 6, 0.01, 4000)
-    found = get_method("k-means")(6).fit(X).components_
+    found = get_method("spherical-k-means")(6).fit(X).components_
     assert matched_cosine(D, found) > 0.97
 
 

@@ -63,7 +63,7 @@ def test_noisy_refinement_is_within_twice_least_squares_given_the_codes():
 def test_rays_are_taken_where_features_occur_alone():
     X, D, _ = planted(5, 20, 0.05, 20_000)
     found = recover(X)
-    assert found.road_ == "rays"
+    assert found.road_ == "one-sparse"
     assert found.n_components_ == 20
     assert worst_cosine(D, found.components_) > 1 - 1e-6
     assert found.confidence_.min() > 0.9

@@ -54,9 +54,9 @@ class Autoencoder(Streaming):
         self._publish(X[:: max(1, len(X) // 4096)] * self.scale_)
 
     def _plan(self) -> Any:
-        from unfold.methods.autoencoders.training import Plan
+        from unfold.methods.autoencoders.training import Schedule
 
-        return Plan(self.n_steps, self.batch_size, self.lr, self.n_revivals)
+        return Schedule(self.n_steps, self.batch_size, self.lr, self.n_revivals)
 
     def _begin(self, X: Any) -> None:
         import torch

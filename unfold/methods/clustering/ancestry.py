@@ -44,7 +44,7 @@ def _plainly_active(codes: sparse.csr_array) -> sparse.csr_array:
     return plain
 
 
-def adopted(D: np.ndarray, magnitudes: sparse.csr_array) -> np.ndarray:
+def without_parents(D: np.ndarray, magnitudes: sparse.csr_array) -> np.ndarray:
     """Return directions less those of the parents that they contain.
 
     The magnitude of a child that hardly varies hides its parent: one direction for both fits as

@@ -1,4 +1,4 @@
-"""Events as atoms, and the features of a hierarchy read off where their fans meet."""
+"""Features of a hierarchy, read off where the local subspaces of single events intersect."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ import numpy as np
 
 from unfold.methods.base import MethodCard
 from unfold.methods.clustering.ancestry import parents_of
-from unfold.methods.clustering.local_subspaces import measure_events, meet
-from unfold.methods.clustering.mean_shift import Events, find_crowds, silence
+from unfold.methods.clustering.local_subspaces import local_subspaces, meet
+from unfold.methods.clustering.mean_shift import MeanShift, find_clusters, silence
 from unfold.methods.clustering.residuals import completed
 from unfold.sparse_coding.solution import Status
 
 
-class FansMeet(Events):
+class SubspaceIntersection(MeanShift):
     """Features of a hierarchy, read off where the fans of events meet.
 
     The samples of one event (one path from root to leaf) vary in the magnitudes of the features
@@ -45,8 +45,8 @@ class FansMeet(Events):
     def _fit(self, X: np.ndarray) -> None:
         centred, rng = self._centred(X), self._rng()
         noise = silence(centred, rng)
-        crowds = find_crowds(centred, rng, noise=noise)
-        nodes = meet(measure_events(centred, crowds))
+        crowds = find_clusters(centred, rng, noise=noise)
+        nodes = meet(local_subspaces(centred, crowds))
         if not nodes:
             self.status_ = Status.STALLED
             longest = centred[np.linalg.norm(centred, axis=1).argmax()][None]

@@ -1,4 +1,4 @@
-"""Events and their fans: what the samples of one event span.
+"""MeanShift and their fans: what the samples of one event span.
 
 Where a child is active only with its parent, the sparsest code has one atom for each whole path
 from root to leaf (an event). The magnitudes along the path vary from sample to sample, so that
@@ -12,11 +12,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from unfold.arrays import unit_rows
-from unfold.methods.clustering.mean_shift import Crowds
+from unfold.methods.clustering.mean_shift import Clusters
 
 
 @dataclass(frozen=True, eq=False)
-class Event:
+class LocalSubspace:
     """Samples that differ only in magnitudes.
 
     Attributes
@@ -73,9 +73,9 @@ def _right_vectors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.sqrt(np.maximum(squares[::-1], 0)), vectors.T[::-1]
 
 
-def measure_events(
-    X: np.ndarray, crowds: Crowds, *, near: float = 0.985, least: int = 5, most: int = 4000
-) -> list[Event]:
+def local_subspaces(
+    X: np.ndarray, crowds: Clusters, *, near: float = 0.985, least: int = 5, most: int = 4000
+) -> list[LocalSubspace]:
     """Return the events of crowds: mean, fan and count of the samples near each centre.
 
     Where noise widens the crowds, samples need only be as near as one of two to the other.
@@ -88,7 +88,7 @@ def measure_events(
         members = np.asarray(X[order[start:end]], np.float64)
         members = members[members @ centre > near * np.linalg.norm(members, axis=1)]
         if len(members) >= least:
-            events.append(Event(members.mean(0), fan(members[:most]), len(members)))
+            events.append(LocalSubspace(members.mean(0), fan(members[:most]), len(members)))
     return events
 
 
@@ -114,12 +114,12 @@ class Node:
     weight: int
 
 
-def meet(events: list[Event], *, shared: float = 0.92, holds: float = 0.85) -> list[Node]:
+def meet(events: list[LocalSubspace], *, shared: float = 0.92, holds: float = 0.85) -> list[Node]:
     """Return the directions that fans share, widest first, then what is left of each event.
 
     Parameters
     ----------
-    events : list of Event
+    events : list of LocalSubspace
     shared : float
         Cosine between two fans at which their nearest directions are taken for one.
     holds : float
@@ -165,7 +165,7 @@ def _stacked(bases: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _descend(
-    events: list[Event],
+    events: list[LocalSubspace],
     bases: list[np.ndarray],
     group: list[int],
     parent: int,
@@ -199,7 +199,11 @@ def _descend(
 
 
 def _widest(
-    events: list[Event], bases: list[np.ndarray], group: list[int], shared: float, holds: float
+    events: list[LocalSubspace],
+    bases: list[np.ndarray],
+    group: list[int],
+    shared: float,
+    holds: float,
 ) -> tuple[np.ndarray, list[int]] | None:
     """Return the direction shared by the fans of most samples, and the events that hold it."""
     group = [e for e in group if len(bases[e])]

@@ -1,4 +1,4 @@
-"""Crowds of nearly parallel samples, however many and however rare: where single events are.
+"""Clusters of nearly parallel samples, however many and however rare: where single events are.
 
 Samples of one event differ in magnitudes only and crowd around its direction; samples of several
 events at once hardly ever crowd. The frequent crowds are found in a small draw and set aside,
@@ -15,7 +15,7 @@ from unfold.arrays import unit_rows
 from unfold.methods.atoms import separate
 from unfold.methods.base import MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import repeated_point
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.sparse_coding.solution import Status
 
 #: Samples of the draws.
@@ -85,8 +85,8 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class Crowds:
-    """Crowds of parallel samples.
+class Clusters:
+    """Clusters of parallel samples.
 
     Attributes
     ----------
@@ -128,14 +128,14 @@ def silence(X: np.ndarray, rng: np.random.RandomState) -> float:
     return float(middle) / (1 - 2 / np.sqrt(2 * d))  # the length's lowest 50th, for its mean
 
 
-def find_crowds(
+def find_clusters(
     X: np.ndarray,
     rng: np.random.RandomState,
     *,
     near: float = 0.93,
     least: int = 4,
     noise: float = 0.0,
-) -> Crowds:
+) -> Clusters:
     """Return the crowds of parallel samples that no few larger ones add up to.
 
     Parameters
@@ -156,7 +156,7 @@ def find_crowds(
     loud = np.flatnonzero(norms > max(0.1 * typical, 1.5 * noise))
     centres, owner = np.empty((0, d), np.float32), np.full(len(loud), -1)
     if len(loud) < least:
-        return Crowds(centres.astype(np.float64), np.empty(0, np.int64), np.full(n, -1), 1.0)
+        return Clusters(centres.astype(np.float64), np.empty(0, np.int64), np.full(n, -1), 1.0)
     turned = turned_by(noise, norms[loud], d)
     near = min(near, turned)
     norms = norms[loud].astype(np.float32)
@@ -183,7 +183,7 @@ def find_crowds(
     everyone = np.full(n, -1)
     everyone[loud] = np.append(np.argsort(order), -1)[owner]
     centres = np.asarray(unit_rows(centres[order].astype(np.float64)))
-    return Crowds(centres, counts[order], everyone, turned)
+    return Clusters(centres, counts[order], everyone, turned)
 
 
 def turned_by(noise: float, norms: np.ndarray, d: int) -> float:
@@ -293,10 +293,10 @@ def _sums_of_earlier(C: np.ndarray, error: float) -> np.ndarray:
     return sums
 
 
-class Events(Recovery):
+class MeanShift(Recovery):
     """Directions of single events: what the sparsest code of the data is made of.
 
-    Crowds of nearly parallel samples are single features in a flat world, and whole paths from
+    Clusters of nearly parallel samples are single features in a flat world, and whole paths from
     root to leaf where children are active only with their parents.
 
     Parameters
@@ -326,11 +326,11 @@ class Events(Recovery):
 
     def _fit(self, X: np.ndarray) -> None:
         centred, rng = self._centred(X), self._rng()
-        centres = find_crowds(centred, rng, noise=silence(centred, rng)).centres
+        centres = find_clusters(centred, rng, noise=silence(centred, rng)).centres
         if not len(centres):
             self.status_ = Status.STALLED
             centres = centred[np.linalg.norm(centred, axis=1).argmax()][None]
         self.components_ = centres[: self.n_components]
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sharp_codes(X, self.components_, self.mean_))
+        return np.asarray(sparsest_codes(X, self.components_, self.mean_))

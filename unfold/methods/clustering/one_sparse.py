@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from unfold.arrays import unit_rows
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.sparse_coding.solution import Status
 
 
@@ -172,7 +172,7 @@ def frequent(
     return directions[: widest + 1], counts[: widest + 1]
 
 
-class Rays(Recovery):
+class OneSparse(Recovery):
     """Directions that several samples share exactly, or crowd around where there is noise.
 
     A sample with one active feature lies on that feature's ray, so that parallel samples name
@@ -229,4 +229,4 @@ class Rays(Recovery):
         self.mean_ = np.zeros(X.shape[1]) if bias is None else bias
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sharp_codes(X, self.components_, self.mean_, noise=0.0))
+        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=0.0))

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from unfold.methods.atoms import separate
-from unfold.methods.clustering.ancestry import adopted
-from unfold.methods.clustering.local_subspaces import measure_events, meet
-from unfold.methods.clustering.mean_shift import find_crowds
+from unfold.methods.clustering.ancestry import without_parents
+from unfold.methods.clustering.local_subspaces import local_subspaces, meet
+from unfold.methods.clustering.mean_shift import find_clusters
 from unfold.methods.dictionary_learning.refinement import weighted_update
 
 #: Price of a code, as a share of a sample's norm: above what unrelated directions correlate.
@@ -128,10 +128,10 @@ def completed(
         now = Explained.by(D, draw, noise)
         rest = now.residual[~now.met]
         blur = noise / np.median(now.norms)
-        crowds = find_crowds(rest, rng, near=0.85, noise=blur)
+        crowds = find_clusters(rest, rng, near=0.85, noise=blur)
         fresh = crowds.centres
         if tree:
-            nodes = meet(measure_events(rest, crowds, near=0.9))
+            nodes = meet(local_subspaces(rest, crowds, near=0.9))
             fresh = np.array([node.direction for node in nodes]).reshape(-1, D.shape[1])
         # in few dimensions known directions take different parts out of the same missing one
         fresh = separate(fresh[(fresh @ D.T).max(axis=1) < 0.9], 0.6)
@@ -140,7 +140,7 @@ def completed(
             now = Explained.by(D, draw, noise)
         clean = refined(D, now)
         if tree:
-            clean = adopted(clean, now.magnitudes)
+            clean = without_parents(clean, now.magnitudes)
         moved = int(((clean * D).sum(axis=1) < 0.98).sum())
         D = clean[now.usage >= min(3, now.usage.max())]
         if len(fresh) + moved < 0.01 * len(D):

@@ -16,7 +16,7 @@ from scipy import sparse
 from unfold.arrays import to_numpy, unit_rows
 from unfold.methods.atoms import width
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import Fit, pursue, sharp_codes
+from unfold.methods.codes import Fit, pursue, sparsest_codes
 from unfold.sparse_coding.solution import Status
 
 
@@ -42,7 +42,7 @@ def normalised(X: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Polished:
+class Refined:
     """A refined dictionary with its own certificate.
 
     Attributes
@@ -81,7 +81,7 @@ def anneal(
     stop: float = 1e-5,
     shrink: float = 0.4,
     max_iter: int = 30,
-) -> Polished:
+) -> Refined:
     """Refine ``D`` on samples ``X ~ Z @ D``, non-negative and sparse, to the noise level.
 
     Parameters
@@ -100,7 +100,7 @@ def anneal(
 
     Returns
     -------
-    Polished
+    Refined
     """
     scale = float(np.median(np.linalg.norm(np.asarray(X, np.float64), axis=1)))
     Y, D = normalised(X), np.asarray(unit_rows(D), np.float64)
@@ -133,7 +133,7 @@ def anneal(
     free = np.maximum(Y.shape[1] - fit.support[fit.met], 1)
     left = fit.residual[fit.met] ** 2 / free
     noise = scale * float(np.sqrt(left.mean())) if len(left) else scale
-    return Polished(D, usage, tolerance, fit.share, noise, steps)
+    return Refined(D, usage, tolerance, fit.share, noise, steps)
 
 
 def unpolluted(D: np.ndarray, fit: Fit) -> tuple[np.ndarray, int]:
@@ -195,7 +195,7 @@ def _robust_step(
 def refine_noisy(
     X: np.ndarray, D: np.ndarray, noise: float, *, n_nonzero: int, n_iter: int = 5
 ) -> tuple[np.ndarray, float]:
-    """Refine a polished dictionary at the noise level, and the noise level with it.
+    """Refine a refined dictionary at the noise level, and the noise level with it.
 
     Each round codes samples to a residual just above the noise and takes an ordinary
     least-squares step over those that meet it, all weighing alike: near the truth that is the
@@ -226,7 +226,7 @@ def refine_noisy(
     return D, noise
 
 
-def used_enough(result: Polished, n: int | None) -> np.ndarray:
+def used_enough(result: Refined, n: int | None) -> np.ndarray:
     """Return a mask of directions used by enough closely fitted samples, at most ``n``."""
     typical = float(np.median(result.usage))
     kept = result.usage > 0.1 * typical
@@ -322,4 +322,4 @@ class Refinement(Recovery):
         return np.asarray(unit_rows(start))
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sharp_codes(X, self.components_, self.mean_, noise=self.noise_))
+        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=self.noise_))

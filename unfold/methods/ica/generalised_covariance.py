@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import pair_coordinates
 from unfold.methods.ica.subspace_power import distinct, flattening_rank, rank_one_points
 from unfold.methods.ica.whitening import chunks, whitening
@@ -91,7 +91,7 @@ class GeneralisedCovariance(Recovery):
         self.components_ = white.directions(points * torch.where(skewness < 0, -1.0, 1.0)[:, None])
 
     def _encode(self, X: torch.Tensor) -> torch.Tensor:
-        return sharp_codes(X, self.components_, self.mean_)
+        return sparsest_codes(X, self.components_, self.mean_)
 
 
 def frequencies(d: int, count: int, length: float, generator: torch.Generator) -> Tensor:

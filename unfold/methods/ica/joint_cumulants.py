@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants
 from unfold.methods.ica.subspace_power import (
     distinct,
@@ -252,4 +252,4 @@ class JointCumulants(Recovery):
             self.status_ = Status.STALLED
 
     def _encode(self, X: Tensor) -> Tensor:
-        return sharp_codes(X, self.components_, self.mean_)
+        return sparsest_codes(X, self.components_, self.mean_)

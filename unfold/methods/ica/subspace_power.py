@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sharp_codes
+from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants, pair_coordinates, pair_matrices
 
 
@@ -260,4 +260,4 @@ class SubspacePower(Recovery):
         self.components_ = moments.white.directions(oriented(points, moments.tensors[3]))
 
     def _encode(self, X: torch.Tensor) -> torch.Tensor:
-        return sharp_codes(X, self.components_, self.mean_)
+        return sparsest_codes(X, self.components_, self.mean_)

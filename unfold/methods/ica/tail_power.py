@@ -8,8 +8,8 @@ from torch import Tensor
 
 from unfold.methods.atoms import joined, spread_out
 from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import pursue, sharp_codes
-from unfold.methods.dictionary_learning.refinement import Polished, anneal, normalised, used_enough
+from unfold.methods.codes import pursue, sparsest_codes
+from unfold.methods.dictionary_learning.refinement import Refined, anneal, normalised, used_enough
 from unfold.methods.ica.subspace_power import unit
 from unfold.methods.ica.whitening import chunks, whitening
 from unfold.sparse_coding.solution import Status
@@ -51,7 +51,7 @@ def reseeded(
     *,
     n_nonzero: int,
     max_rounds: int,
-) -> Polished:
+) -> Refined:
     """Return directions climbed from samples, then from what the known ones do not explain.
 
     Each round climbs the tails, joins what is new to what is known, polishes briefly and drops
@@ -82,8 +82,8 @@ def reseeded(
     return finished(X, known, n, n_nonzero)
 
 
-def finished(X: np.ndarray, D: np.ndarray, n: int | None, n_nonzero: int) -> Polished:
-    """Return directions polished down to the noise, without those that few samples need."""
+def finished(X: np.ndarray, D: np.ndarray, n: int | None, n_nonzero: int) -> Refined:
+    """Return directions refined down to the noise, without those that few samples need."""
     last = anneal(X[:FINISH], D, n_nonzero=n_nonzero)
     kept = used_enough(last, n)
     if kept.all():
@@ -212,4 +212,4 @@ class TailPower(Recovery):
             self.status_ = Status.STALLED
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sharp_codes(X, self.components_, self.mean_, noise=self.noise_))
+        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=self.noise_))

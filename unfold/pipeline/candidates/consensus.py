@@ -6,16 +6,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.dictionary_learning.consensus import Consensus
 from unfold.pipeline.judge import Candidate
-from unfold.pipeline.split import Scene
+from unfold.pipeline.split import Split
 from unfold.sparse_coding.solution import Status
 
 
-def agreement(scene: Scene) -> Candidate:
+def agreement(split: Split) -> Candidate:
     """Return what runs of K-SVD agree on: for few samples, signed codes, dependent features."""
-    method = Consensus(scene.n, random_state=scene.rng.randint(2**31))
+    method = Consensus(split.n, random_state=split.rng.randint(2**31))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        method.fit(scene.X)
+        method.fit(split.X)
     return Candidate(
         "consensus of K-SVD runs", method.components_, method.votes_,
         {"votes": float(method.votes_.mean()), "n_active": float(method.n_active_)},

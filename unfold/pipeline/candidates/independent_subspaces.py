@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.atoms import joined
 from unfold.pipeline.judge import Candidate
-from unfold.pipeline.split import Scene
+from unfold.pipeline.split import Split
 
 #: Most sets looked for, samples that they are looked for in, and samples a dimension for an ICA.
 MOST_SETS, LOOKED_AT, PER_DIMENSION = 8, 60_000, 100
@@ -25,7 +25,7 @@ HELD = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Cone:
+class IndependentSubspaces:
     """Non-negative combinations of independent directions.
 
     Attributes
@@ -51,7 +51,7 @@ class Cone:
         return np.asarray(within & (off < FLAT * np.linalg.norm(X, axis=1)))
 
 
-def by_sets(scene: Scene) -> Candidate | None:
+def by_independent_subspaces(split: Split) -> Candidate | None:
     """Return the edges of cones that hold most samples, or None if there are no such cones.
 
     Where the features of a set are all active or all silent, no sample is sparse and no sparse
@@ -60,8 +60,8 @@ def by_sets(scene: Scene) -> Candidate | None:
     That the cluster touches every wall of the cone, as it does where values go down to zero, and
     hardly crosses any, certifies them.
     """
-    X, judges = audible(scene.X)[:LOOKED_AT], audible(scene.held_out)
-    seed = int(scene.rng.randint(2**31))
+    X, judges = audible(split.X)[:LOOKED_AT], audible(split.held_out)
+    seed = int(split.rng.randint(2**31))
     best, share = [], 0.0
     for n_sets in range(1, MOST_SETS + 1):
         if len(X) < n_sets * PER_DIMENSION:
@@ -79,7 +79,7 @@ def by_sets(scene: Scene) -> Candidate | None:
     D = best[0].edges
     for cone in best[1:]:
         D = joined(D, cone.edges)
-    if scene.n is not None and len(D) > scene.n:
+    if split.n is not None and len(D) > split.n:
         return None
     return Candidate(
         "independent features of sets", D, np.full(len(D), share),
@@ -93,7 +93,7 @@ def audible(X: np.ndarray) -> np.ndarray:
     return X[norms > 1e-3 * norms.max()].astype(np.float64)
 
 
-def cone_of(X: np.ndarray, seed: int) -> Cone | None:
+def cone_of(X: np.ndarray, seed: int) -> IndependentSubspaces | None:
     """Return the cone that samples fill, or None if they fill none.
 
     Parameters
@@ -110,7 +110,9 @@ def cone_of(X: np.ndarray, seed: int) -> Cone | None:
         edges = independent_directions(part, seed)
         if edges is None:
             return None
-        cone = Cone(edges, Cone(edges, np.ones(len(edges))).codes(part).std(axis=0))
+        cone = IndependentSubspaces(
+            edges, IndependentSubspaces(edges, np.ones(len(edges))).codes(part).std(axis=0)
+        )
         codes = cone.codes(X)
         inlying = np.all(codes > -depth * cone.spread, axis=1)
     if inlying.mean() < 1 - STRAY:
@@ -120,7 +122,7 @@ def cone_of(X: np.ndarray, seed: int) -> Cone | None:
         return None
     # directions of other sets are silent in most samples of this one
     own = np.median(codes[inlying], axis=0) > FLAT * cone.spread
-    return Cone(cone.edges[own], cone.spread[own]) if own.any() else None
+    return IndependentSubspaces(cone.edges[own], cone.spread[own]) if own.any() else None
 
 
 def central(X: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from unfold.methods.clustering.local_subspaces import measure_events, meet
-from unfold.methods.clustering.mean_shift import find_crowds, silence
+from unfold.methods.clustering.local_subspaces import local_subspaces, meet
+from unfold.methods.clustering.mean_shift import find_clusters, silence
 from unfold.methods.clustering.residuals import (
     Explained,
     audible_samples,
@@ -23,7 +23,7 @@ from unfold.methods.ica.tail_power import (
     loud,
 )
 from unfold.pipeline.judge import REFINED, Candidate, judged
-from unfold.pipeline.split import POLISH, Scene
+from unfold.pipeline.split import POLISH, Split
 
 #: Noise, as a share of a sample's norm, that a polish cannot go below.
 NOISY = 0.03
@@ -31,28 +31,28 @@ NOISY = 0.03
 LESS = 0.8
 
 
-def by_crowds(scene: Scene) -> Candidate | None:
+def by_mean_shift(split: Split) -> Candidate | None:
     """Return directions that start from crowds of parallel samples, or None where none crowd.
 
     Features are the crowds themselves, or in a hierarchy what the fans of events share: a world is
     hierarchical where that leaves less unexplained. Features too rare to crowd come from the
     residuals of unexplained samples.
     """
-    noise = silence(scene.X, scene.rng)
-    crowds = find_crowds(scene.X, scene.rng, noise=noise)
+    noise = silence(split.X, split.rng)
+    crowds = find_clusters(split.X, split.rng, noise=noise)
     if len(crowds.centres) < 4:
         return None
-    events = measure_events(scene.X, crowds)
+    events = local_subspaces(split.X, crowds)
     nodes = meet(events)
     shared = len({node.parent for node in nodes} - {-1})
-    fans = np.array([node.direction for node in nodes]).reshape(-1, scene.X.shape[1])
-    judges = audible_samples(scene.held_out, noise)
+    fans = np.array([node.direction for node in nodes]).reshape(-1, split.X.shape[1])
+    judges = audible_samples(split.held_out, noise)
     if not shared or left_over(judges, fans, noise) > LESS * left_over(
         judges, crowds.centres, noise
     ):
-        D, seen = completed(scene.X, crowds.centres, scene.rng, noise)
-        return flat(scene, D, seen)
-    D, seen = completed(scene.X, fans, scene.rng, noise, tree=True)
+        D, seen = completed(split.X, crowds.centres, split.rng, noise)
+        return flat(split, D, seen)
+    D, seen = completed(split.X, fans, split.rng, noise, tree=True)
     explained = float(Explained.by(D, judges, noise).met.mean())
     measured = {
         "exact_fraction": explained,
@@ -74,22 +74,22 @@ def left_over(X: np.ndarray, D: np.ndarray, noise: float) -> float:
     return float(np.exp(np.log(energy + 1e-4).mean()))
 
 
-def flat(scene: Scene, D: np.ndarray, seen: Explained) -> Candidate:
-    """Return directions of features without a hierarchy, polished to the noise and judged."""
-    X, d, rng = loud(scene.X), D.shape[1], scene.rng
-    if scene.n is not None and len(D) > scene.n:
-        return judged(scene, finished(X, D, scene.n, max(2, d // 8)), "crowds + polish")
+def flat(split: Split, D: np.ndarray, seen: Explained) -> Candidate:
+    """Return directions of features without a hierarchy, refined to the noise and judged."""
+    X, d, rng = loud(split.X), D.shape[1], split.rng
+    if split.n is not None and len(D) > split.n:
+        return judged(split, finished(X, D, split.n, max(2, d // 8)), "crowds + polish")
     if seen.noise < NOISY * np.median(seen.norms):
         result = anneal(X[:FINISH], D, n_nonzero=max(2, d // 8))
         known, draw = result.dictionary, audible_samples(X[:FINISH], seen.noise)
         kept = indispensable(known, Explained.by(known, draw), draw, 0.0, rng)
         result = replace(result, dictionary=known[kept], usage=result.usage[kept])
-        return judged(scene, result, "crowds + polish")
+        return judged(split, result, "crowds + polish")
     D, sigma = refine_noisy(
         X[: 4 * POLISH], D, seen.noise / np.sqrt(d), n_nonzero=max(1, 3 * d // 10)
     )
     D, seen = without_surplus(D, audible_samples(X[:FINISH], seen.noise), seen.noise, rng)
-    judges = audible_samples(scene.held_out, seen.noise)
+    judges = audible_samples(split.held_out, seen.noise)
     explained = float(Explained.by(D, judges, seen.noise).met.mean())
     return Candidate(
         "crowds" + REFINED, D, seen.usage / (seen.usage + 5.0),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import CertificateKind, Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.blocks import (
@@ -54,34 +54,34 @@ class ActiveSet(Solver):
         self.max_iter = max_iter
         self.block_size = block_size
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
-        return self._search(problem, effort, wants_mixed(problem))
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
+        return self._search(problem, options, wants_mixed(problem))
 
-    def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
+    def _search(self, problem: SparseProblem, options: Options, mixed: bool) -> Solution:
         k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
         n = problem.X.shape[0]
-        block = min(n, self.block_size or block_size(n, k, effort.n_threads))
-        search = _Search(problem, effort, max_iter, block, mixed)
+        block = min(n, self.block_size or block_size(n, k, options.n_threads))
+        search = _Search(problem, options, max_iter, block, mixed)
         if search.gap and not wants_gram(problem):
             from unfold.sparse_coding.solvers.screened import solve_screened
 
-            return solve_screened(problem, search.alpha, effort, max_iter, self.block_size)
+            return solve_screened(problem, search.alpha, options, max_iter, self.block_size)
         parts = over_blocks(
-            n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
+            n, block, options.n_threads, search.scratch, search.block, search.products.form_gram
         )
         if search.mixed:
-            sparse = replace(effort, sparse_output=True)
+            sparse = replace(options, sparse_output=True)
             parts = mended(parts, lambda rows: self._search(search.some(rows), sparse, False))
         kind: CertificateKind = "relative_duality_gap" if search.gap else "kkt_residual"
-        return assemble(parts, k, kind, "csr" if effort.sparse_output else "dense")
+        return assemble(parts, k, kind, "csr" if options.sparse_output else "dense")
 
 
 class _Search:
     """One problem, ready to be solved block by block."""
 
     def __init__(
-        self, problem: SparseProblem, effort: Effort, max_iter: int, block_size: int, mixed: bool
+        self, problem: SparseProblem, options: Options, max_iter: int, block_size: int, mixed: bool
     ) -> None:
         k, d = problem.D.shape
         given = np.atleast_2d(np.asarray(problem.alpha, problem.D.dtype))
@@ -89,11 +89,11 @@ class _Search:
         # writable and contiguous: kernels compile anew for arrays that are not
         self.alpha = np.repeat(given, k // given.shape[1], axis=1)
         self.gap = bool((given > 0).all())
-        self.problem, self.tol, self.max_iter = problem, effort.tol, max_iter
+        self.problem, self.tol, self.max_iter = problem, options.tol, max_iter
         # with a ridge, more atoms than dimensions can be active
         self.size = min(k, 8 * d if problem.l2 else d) + 1
         self.block_size, self.mixed = block_size, mixed and self.gap
-        self.products = Products(problem, effort, self.mixed)
+        self.products = Products(problem, options, self.mixed)
 
     def some(self, rows: np.ndarray) -> SparseProblem:
         """Return the problem of some of the samples."""

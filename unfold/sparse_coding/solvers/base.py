@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator
 
 from unfold.arrays import is_tensor, like, to_numpy, to_tensor
 from unfold.sparse_coding.problem import (
-    DEFAULT_EFFORT,
+    DEFAULT_OPTIONS,
     IN_WORDS,
-    Effort,
     Kind,
+    Options,
     SparseProblem,
     is_scalar,
 )
@@ -31,7 +31,7 @@ class Solver(BaseEstimator, ABC):
     backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
 
     @final
-    def solve(self, problem: SparseProblem, effort: Effort = DEFAULT_EFFORT) -> Solution:
+    def solve(self, problem: SparseProblem, options: Options = DEFAULT_OPTIONS) -> Solution:
         """Solve every sample of ``problem``.
 
         Raises
@@ -44,8 +44,8 @@ class Solver(BaseEstimator, ABC):
                 f"{type(self).__name__} does not solve {problem.kind} ({IN_WORDS[problem.kind]}). "
                 f"It takes: {', '.join(self.takes)}. Use solver='auto', or one that takes it."
             )
-        solution = self._solve(self._inside(problem), effort)
-        return _outside(solution, problem.X, effort.sparse_output)
+        solution = self._solve(self._inside(problem), options)
+        return _outside(solution, problem.X, options.sparse_output)
 
     def _inside(self, problem: SparseProblem) -> SparseProblem:
         """Return the problem in the kind of array this solver works on."""
@@ -60,7 +60,7 @@ class Solver(BaseEstimator, ABC):
         return replace(problem, **inside)
 
     @abstractmethod
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         """Solve a problem whose kind is among ``takes``."""
 
 

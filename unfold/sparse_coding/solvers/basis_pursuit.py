@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from unfold.sparse_coding.certificates import bounded_gap
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
 from unfold.sparse_coding.solvers.base import Solver
@@ -38,16 +38,16 @@ class Discrepancy(Solver):
         self.max_iter = max_iter
         self.block_size = block_size
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         blocks = [
-            self._solve_block(restrict(problem, slice(i, i + self.block_size)), effort)
+            self._solve_block(restrict(problem, slice(i, i + self.block_size)), options)
             for i in range(0, problem.X.shape[0], self.block_size)
         ]
         parts = zip(*blocks, strict=True)
         codes, status, n_iter, certificate = (np.concatenate(part) for part in parts)
         return Solution(codes, status, n_iter, certificate, "relative_duality_gap")
 
-    def _solve_block(self, problem: SparseProblem, effort: Effort) -> tuple[np.ndarray, ...]:
+    def _solve_block(self, problem: SparseProblem, options: Options) -> tuple[np.ndarray, ...]:
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
         n, k = X.shape[0], D.shape[0]
         weights = np.broadcast_to(np.asarray(problem.alpha, np.float64), (k,))
@@ -65,7 +65,7 @@ class Discrepancy(Solver):
             if len(left) == 0:
                 break
             lasso = replace(inside, X=X[left], alpha=alpha[left, None] * weights)
-            found = ActiveSet().solve(lasso, Effort(1e-13, effort.n_threads)).codes
+            found = ActiveSet().solve(lasso, Options(1e-13, options.n_threads)).codes
             n_iter[left] = round_ + 1
             dual = (X[left] - found @ D) / alpha[left, None]
             for row, i in enumerate(left):
@@ -78,9 +78,9 @@ class Discrepancy(Solver):
                 X[left], D, found, dual, problem.error, weights, positive=problem.positive
             )
             residual = np.linalg.norm(X[left] - found @ D, axis=1)
-            feasible = residual <= problem.error + effort.tol * norms[left]
+            feasible = residual <= problem.error + options.tol * norms[left]
             signs_hold = found.min(1) >= 0 if problem.positive else np.ones(len(left), bool)
-            done = feasible & signs_hold & (gap <= effort.tol)
+            done = feasible & signs_hold & (gap <= options.tol)
             codes[left], certificate[left] = found, gap
             status[left[done]] = int(Status.CONVERGED)
             spent = ~done & (alpha[left] <= 1e-10 * top[left])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 import numpy as np
 
 from unfold.sparse_coding.certificates import duality_gap
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import CertificateKind, Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
 
@@ -81,7 +81,7 @@ class Batch:
         self.state = {name: value[rows] for name, value in self.state.items()}
 
 
-class DenseSolver(Solver):
+class BatchedSolver(Solver):
     """Abstract batched solver; a subclass says how a batch starts, steps and is measured.
 
     Samples that meet the tolerance leave the batch, so that the slow ones alone are iterated on.
@@ -108,7 +108,7 @@ class DenseSolver(Solver):
         return gap, gap <= tol
 
     @final
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         import torch
 
         if problem.kind in ("lasso", "elastic_net") and not bool(
@@ -119,7 +119,7 @@ class DenseSolver(Solver):
             )
         rows = max(1, min(self.block_size, DENSE_ENTRIES // problem.D.shape[0]))
         parts = [
-            self._solve_block(restrict(problem, slice(i, i + rows)), effort.tol)
+            self._solve_block(restrict(problem, slice(i, i + rows)), options.tol)
             for i in range(0, problem.X.shape[0], rows)
         ]
         codes, status, n_iter, certificate = (torch.cat(p) for p in zip(*parts, strict=True))

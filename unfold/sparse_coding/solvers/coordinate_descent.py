@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.blocks import over_blocks
@@ -31,7 +31,7 @@ class CoordinateDescent(Solver):
         self.max_iter = max_iter
         self.block_size = block_size
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         from unfold.sparse_coding.kernels.coordinate_descent import descend_coordinates
 
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
@@ -45,7 +45,7 @@ class CoordinateDescent(Solver):
             raise ValueError(
                 "CoordinateDescent needs alpha > 0 for every atom; ActiveSet takes alpha = 0."
             )
-        gram = np.asarray(gram_matrix(problem, problem.D, effort.n_threads), float)
+        gram = np.asarray(gram_matrix(problem, problem.D, options.n_threads), float)
         Z = np.zeros((X.shape[0], k))
 
         def work(rows: slice, correlations: Any) -> tuple[np.ndarray, ...]:
@@ -59,7 +59,7 @@ class CoordinateDescent(Solver):
                 alpha[rows] if alpha.shape[0] > 1 else alpha,
                 problem.l2,
                 problem.positive,
-                effort.tol,
+                options.tol,
                 self.max_iter,
                 correlations,
                 Z[rows],
@@ -68,7 +68,7 @@ class CoordinateDescent(Solver):
             return out
 
         parts = over_blocks(
-            X.shape[0], self.block_size, effort.n_threads, lambda: np.zeros(k), work
+            X.shape[0], self.block_size, options.n_threads, lambda: np.zeros(k), work
         )
         certificate, status, n_iter = (np.concatenate(p) for p in zip(*parts, strict=True))
         return Solution(Z, status, n_iter, certificate, "relative_duality_gap")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solvers.blocks import GRAM_BYTES, blas_controller
 
 #: Atoms a tile of the Gram matrix: a tile and its mirror image stay in a core's own cache.
@@ -87,13 +87,13 @@ class Products:
     Parameters
     ----------
     problem : SparseProblem
-    effort : Effort
+    options : Options
     mixed : bool
         Search in single precision: half the memory traffic, to be made exact afterwards.
     """
 
-    def __init__(self, problem: SparseProblem, effort: Effort, mixed: bool) -> None:
-        self._problem, self._effort = problem, effort
+    def __init__(self, problem: SparseProblem, options: Options, mixed: bool) -> None:
+        self._problem, self._effort = problem, options
         self.mixed = mixed
         self.dtype = np.dtype(np.float32) if mixed else problem.D.dtype
         self.D = problem.D.astype(self.dtype, copy=False)

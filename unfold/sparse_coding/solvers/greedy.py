@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from unfold.sparse_coding.certificates import relative_residual
 from unfold.sparse_coding.solution import CertificateKind
-from unfold.sparse_coding.solvers.batched import Batch, DenseSolver
+from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ def _within(batch: Batch) -> "torch.Tensor":
     )
 
 
-class MatchingPursuit(DenseSolver):
+class MatchingPursuit(BatchedSolver):
     """Matching pursuit: subtract the best atom's share, never revise; the simplest of all.
 
     Parameters
@@ -65,7 +65,7 @@ class MatchingPursuit(DenseSolver):
         batch.state["C"] = C - step * (atoms @ batch.D.T)
 
 
-class IHT(DenseSolver):
+class IHT(BatchedSolver):
     """Normalised iterative hard thresholding: gradient steps onto the ``n_nonzero`` largest codes.
 
     Parameters
@@ -122,7 +122,7 @@ def _top(Z: "torch.Tensor", n_nonzero: int, positive: bool) -> "torch.Tensor":
     return kept.clamp(min=0) if positive else kept
 
 
-class BatchedOMP(DenseSolver):
+class BatchedOMP(BatchedSolver):
     """Orthogonal matching pursuit of whole batches on their device, signed or non-negative.
 
     Every iteration gives each sample one more atom and solves all small least-squares problems

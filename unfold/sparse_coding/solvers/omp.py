@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.blocks import (
@@ -52,43 +52,43 @@ class OMP(Solver):
         self.max_iter = max_iter
         self.block_size = block_size
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         counted = problem.kind == "l0_sparsity"  # an error bound is met or not by a hair
-        return self._search(problem, effort, counted and wants_mixed(problem))
+        return self._search(problem, options, counted and wants_mixed(problem))
 
-    def _search(self, problem: SparseProblem, effort: Effort, mixed: bool) -> Solution:
+    def _search(self, problem: SparseProblem, options: Options, mixed: bool) -> Solution:
         if not wants_gram(problem):
             from unfold.sparse_coding.solvers.greedy import BatchedOMP
 
-            return BatchedOMP().solve(problem, effort)
+            return BatchedOMP().solve(problem, options)
         k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
         n = problem.X.shape[0]
-        block = min(n, self.block_size or block_size(n, k, effort.n_threads))
-        search = _Search(problem, effort, max_iter, block, mixed)
+        block = min(n, self.block_size or block_size(n, k, options.n_threads))
+        search = _Search(problem, options, max_iter, block, mixed)
         parts = over_blocks(
-            n, block, effort.n_threads, search.scratch, search.block, search.products.form_gram
+            n, block, options.n_threads, search.scratch, search.block, search.products.form_gram
         )
         if mixed:
-            sparse = replace(effort, sparse_output=True)
+            sparse = replace(options, sparse_output=True)
             parts = mended(
                 parts,
                 lambda rows: self._search(replace(problem, X=problem.X[rows]), sparse, False),
             )
-        return assemble(parts, k, "relative_residual", "csr" if effort.sparse_output else "dense")
+        return assemble(parts, k, "relative_residual", "csr" if options.sparse_output else "dense")
 
 
 class _Search:
     """One problem, ready to be pursued block by block."""
 
     def __init__(
-        self, problem: SparseProblem, effort: Effort, max_iter: int, block_size: int, mixed: bool
+        self, problem: SparseProblem, options: Options, max_iter: int, block_size: int, mixed: bool
     ) -> None:
         k, d = problem.D.shape
         counted = problem.kind == "l0_sparsity"
         self.problem, self.max_iter, self.block_size = problem, max_iter, block_size
         self.limit = min(k, d, problem.n_nonzero if counted else k)
-        self.products = Products(problem, effort, mixed)
+        self.products = Products(problem, options, mixed)
         scale = 1 / np.sqrt(squared_norms(problem.D))
         self.uniform = bool(np.ptp(scale) <= 1e-6 * scale[0])
         self.scale = np.full_like(scale, scale[0]) if self.uniform else scale

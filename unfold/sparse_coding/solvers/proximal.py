@@ -1,9 +1,9 @@
 """Proximal and splitting methods on whole batches: FISTA, ADMM, LCA."""
 
-from unfold.sparse_coding.solvers.batched import Batch, DenseSolver
+from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
 
-class FISTA(DenseSolver):
+class FISTA(BatchedSolver):
     """Accelerated proximal gradient with a restart per sample; the default on a GPU.
 
     Parameters
@@ -46,7 +46,7 @@ class FISTA(DenseSolver):
         batch.state["Z"], batch.state["t"] = new, t_new
 
 
-class ADMM(DenseSolver):
+class ADMM(BatchedSolver):
     """Alternating direction method of multipliers: one factorisation serves every sample.
 
     Parameters
@@ -98,7 +98,7 @@ class ADMM(DenseSolver):
         batch.state["U"] = U + V - batch.state["Z"]
 
 
-class LCA(DenseSolver):
+class LCA(BatchedSolver):
     """Locally competitive algorithm: leaky integrators that inhibit each other.
 
     Atoms of any norm are taken to unit norm first, their thresholds with them.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unfold.sparse_coding.certificates import bounded_gap, duality_gap, relative_residual
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
 
@@ -24,7 +24,7 @@ class Reference(Solver):
 
     takes = ("lasso", "elastic_net", "bpdn", "basis_pursuit")
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         import cvxpy
 
         cp: Any = cvxpy
@@ -63,7 +63,7 @@ class Reference(Solver):
             codes[i] = np.maximum(z.value, 0) if problem.positive else z.value
             duals[i] = 0.0 if bound is None else bound.dual_value
         certificate = self._certify(problem, X, D, codes, duals, weights)
-        status[(status == 0) & (certificate > effort.tol)] = int(Status.STALLED)
+        status[(status == 0) & (certificate > options.tol)] = int(Status.STALLED)
         return Solution(codes, status, np.ones(n, np.int64), certificate, "relative_duality_gap")
 
     @staticmethod
@@ -101,7 +101,7 @@ class BestSubset(Solver):
     def __init__(self, max_supports: int = 200_000) -> None:
         self.max_supports = max_supports
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
         n, k = X.shape[0], D.shape[0]
         best, codes = (X**2).sum(1), np.zeros((n, k))

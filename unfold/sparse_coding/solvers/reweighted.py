@@ -6,7 +6,7 @@ import numpy as np
 
 from unfold.sparse_coding.certificates import kkt_residual
 from unfold.sparse_coding.penalties import LogSum
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
 from unfold.sparse_coding.solvers.base import Solver
@@ -42,23 +42,23 @@ class Reweighted(Solver):
         self.max_iter = max_iter
         self.block_size = block_size
 
-    def _solve(self, problem: SparseProblem, effort: Effort) -> Solution:
+    def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         blocks = [
-            self._solve_block(restrict(problem, slice(i, i + self.block_size)), effort)
+            self._solve_block(restrict(problem, slice(i, i + self.block_size)), options)
             for i in range(0, problem.X.shape[0], self.block_size)
         ]
         parts = zip(*blocks, strict=True)
         codes, status, n_iter, certificate = (np.concatenate(part) for part in parts)
         return Solution(codes, status, n_iter, certificate, "kkt_residual")
 
-    def _solve_block(self, problem: SparseProblem, effort: Effort) -> tuple[np.ndarray, ...]:
+    def _solve_block(self, problem: SparseProblem, options: Options) -> tuple[np.ndarray, ...]:
         inner = ActiveSet() if self.inner is None else self.inner
         penalty = LogSum(problem.epsilon)
         n, k = problem.X.shape[0], problem.D.shape[0]
         alpha = np.broadcast_to(problem.alpha, (n, k)).astype(problem.X.dtype)
         codes = np.zeros((n, k), problem.X.dtype)
         certificate, n_iter = np.full(n, np.inf), np.zeros(n, np.int64)
-        tight = replace(effort, tol=min(effort.tol, 1e-10), sparse_output=False)
+        tight = replace(options, tol=min(options.tol, 1e-10), sparse_output=False)
         left = np.arange(n)
         for round_ in range(self.max_iter):
             weights = alpha[left] * penalty.weights(codes[left])
@@ -69,8 +69,8 @@ class Reweighted(Solver):
             certificate[left] = kkt_residual(
                 lasso.X, problem.D, codes[left], slopes, positive=problem.positive
             )
-            left = left[certificate[left] > effort.tol]
+            left = left[certificate[left] > options.tol]
             if len(left) == 0:
                 break
-        status = np.where(certificate <= effort.tol, int(Status.CONVERGED), int(Status.MAX_ITER))
+        status = np.where(certificate <= options.tol, int(Status.CONVERGED), int(Status.MAX_ITER))
         return codes, status.astype(np.int8), n_iter, certificate

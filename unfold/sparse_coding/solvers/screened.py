@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.sparse_coding.problem import Effort, SparseProblem
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.blocks import Compact, assemble, lists_for, over_blocks
 from unfold.sparse_coding.solvers.gram import rank_tolerance, squared_norms
@@ -16,7 +16,7 @@ BLOCK_CELLS = 2**22
 def solve_screened(
     problem: SparseProblem,
     alpha: np.ndarray,
-    effort: Effort,
+    options: Options,
     max_iter: int,
     block_size: int | None,
 ) -> Solution:
@@ -31,7 +31,7 @@ def solve_screened(
     problem : SparseProblem
     alpha : ndarray of shape (1 or n, k)
         Positive weights.
-    effort : Effort
+    options : Options
     max_iter : int
         Atoms added per sample and round.
     block_size : int or None
@@ -44,12 +44,12 @@ def solve_screened(
 
     def work(rows: slice, _: Any) -> tuple[np.ndarray, ...]:
         weights = alpha[rows] if alpha.shape[0] > 1 else alpha
-        return _solve_block(problem, problem.samples(rows), weights, effort.tol, max_iter)
+        return _solve_block(problem, problem.samples(rows), weights, options.tol, max_iter)
 
     n, k = problem.X.shape[0], problem.D.shape[0]
     block = block_size or min(256, max(32, BLOCK_CELLS // k))
-    parts = over_blocks(n, block, effort.n_threads, lambda: None, work)
-    return assemble(parts, k, "relative_duality_gap", "csr" if effort.sparse_output else "dense")
+    parts = over_blocks(n, block, options.n_threads, lambda: None, work)
+    return assemble(parts, k, "relative_duality_gap", "csr" if options.sparse_output else "dense")
 
 
 def _solve_block(

@@ -17,7 +17,7 @@ from unfold.methods.autoencoders.architectures import (
     reconstruction_error,
 )
 from unfold.methods.autoencoders.estimators import TopKAutoencoder
-from unfold.methods.autoencoders.training import Plan, Progress, idle, start, train
+from unfold.methods.autoencoders.training import Schedule, TrainingState, idle, start, train
 from unfold.registry import get_method
 
 ALL = [L1(0.1), TopK(2), BatchTopK(2), JumpReLU(2), Gated(0.1), Matryoshka(2), MatchingPursuit(2)]
@@ -28,7 +28,7 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def beginning(architecture, n_models=2, k=9, d=5, seed=0) -> Progress:
+def beginning(architecture, n_models=2, k=9, d=5, seed=0) -> TrainingState:
     rows = torch.randn(n_models, k, d, generator=generator(seed), dtype=torch.float64)
     return start(architecture, rows, generator())
 
@@ -50,7 +50,7 @@ def test_codes_are_non_negative_and_each_model_is_its_own(architecture):
 @pytest.mark.parametrize("architecture", ALL, ids=NAMES)
 def test_models_trained_side_by_side_are_models_trained_alone(architecture):
     X = data(400)[0]
-    plan = Plan(n_steps=20, batch_size=32, lr=0.01, n_revivals=0)
+    plan = Schedule(n_steps=20, batch_size=32, lr=0.01, n_revivals=0)
 
     def draw(rng, count):
         return X[torch.randint(len(X), (count,), generator=rng)]
@@ -71,7 +71,7 @@ def test_training_lowers_the_error_and_keeps_unit_directions(architecture):
     X = (codes * (torch.rand(2000, 9, generator=rng) < 0.15)) @ D
     run = beginning(architecture)
     before = reconstruction_error(X, decode(run.params, architecture.train_codes(run.params, X)))
-    plan = Plan(n_steps=150, batch_size=128, lr=0.01)
+    plan = Schedule(n_steps=150, batch_size=128, lr=0.01)
     train(run, architecture, lambda r, n: X[torch.randint(len(X), (n,), generator=r)], plan)
     after = reconstruction_error(X, decode(run.params, architecture.train_codes(run.params, X)))
     assert bool((after < before).all())
@@ -132,7 +132,7 @@ def test_revival_brings_dead_latents_back():
     rows = torch.tensor(D[:1]).repeat(10, 1)[None] + 1e-3 * data(10, 6)
 
     def found(n_revivals):
-        plan = Plan(n_steps=300, batch_size=64, lr=0.01, n_revivals=n_revivals)
+        plan = Schedule(n_steps=300, batch_size=64, lr=0.01, n_revivals=n_revivals)
         run = start(TopK(1), rows, generator())
         train(run, TopK(1), lambda r, n: X[torch.randint(len(X), (n,), generator=r)], plan)
         return int(((D @ run.params["decoder"][0].numpy().T).max(axis=1) > 0.9).sum())

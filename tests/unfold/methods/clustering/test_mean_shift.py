@@ -1,12 +1,12 @@
-"""Crowds of parallel samples, what residuals crowd around, and who holds whose direction."""
+"""Clusters of parallel samples, what residuals crowd around, and who holds whose direction."""
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from unfold.methods.clustering.ancestry import adopted, parents_of
-from unfold.methods.clustering.local_subspaces import Event, families, fan
-from unfold.methods.clustering.mean_shift import Neighbours, find_crowds, silence, single_events
+from unfold.methods.clustering.ancestry import parents_of, without_parents
+from unfold.methods.clustering.local_subspaces import LocalSubspace, families, fan
+from unfold.methods.clustering.mean_shift import Neighbours, find_clusters, silence, single_events
 from unfold.methods.clustering.residuals import Explained, completed, indispensable
 from unfold.methods.dictionary_learning.refinement import anneal
 
@@ -47,7 +47,7 @@ def test_neighbours_are_those_of_all_pairs(d):
 @pytest.mark.parametrize("sigma", [0.0, 0.02])
 def test_crowds_are_the_single_features(sigma):
     X, D, Z = planted(sigma=sigma)
-    crowds = find_crowds(X, rng(), noise=silence(X, rng()))
+    crowds = find_clusters(X, rng(), noise=silence(X, rng()))
     cosine = crowds.centres @ D.T
     assert len(crowds.centres) == len(D)
     assert cosine.max(axis=0).min() > 0.98
@@ -61,7 +61,7 @@ def test_crowds_turn_with_the_data():
     """Rotated data have rotated centres."""
     X, _, _ = planted(n=6000)
     turn = np.linalg.qr(np.random.default_rng(1).standard_normal((50, 50)))[0]
-    one, other = find_crowds(X, rng()).centres, find_crowds(X @ turn, rng()).centres
+    one, other = find_clusters(X, rng()).centres, find_clusters(X @ turn, rng()).centres
     assert len(one) == len(other)
     assert ((one @ turn) @ other.T).max(axis=1).min() > 0.999
 
@@ -82,8 +82,8 @@ def test_there_is_no_silence_without_noise_or_silent_samples():
 
 def test_nothing_crowds_in_noise():
     X = np.random.default_rng(0).standard_normal((5000, 50))
-    assert len(find_crowds(X, rng()).centres) == 0
-    assert len(find_crowds(np.zeros((10, 50)), rng()).centres) == 0
+    assert len(find_clusters(X, rng()).centres) == 0
+    assert len(find_clusters(np.zeros((10, 50)), rng()).centres) == 0
 
 
 def test_sums_of_more_frequent_centres_are_no_events():
@@ -111,7 +111,7 @@ def test_a_fan_is_what_its_samples_span(n):
 def test_families_are_linked_by_shared_directions():
     D = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0]
     spans = [D[[0, 1]], D[[0, 2]], D[[5, 6]], D[[6, 7]], D[[9]]]
-    bases = [Event(span.sum(axis=0), span, 10).basis for span in spans]
+    bases = [LocalSubspace(span.sum(axis=0), span, 10).basis for span in spans]
     assert [sorted(group) for group in families(bases, 0.9)] == [[0, 1], [2, 3], [4]]
 
 
@@ -122,8 +122,8 @@ def test_residuals_name_the_directions_that_are_missing(sigma):
     assert len(found) <= 66
     assert (D @ found.T).max(axis=1).min() > 0.85
     assert seen.met.mean() > 0.97
-    polished = anneal(X[:10_000], found, n_nonzero=12).dictionary
-    assert (D @ polished.T).max(axis=1).min() > 0.99
+    refined = anneal(X[:10_000], found, n_nonzero=12).dictionary
+    assert (D @ refined.T).max(axis=1).min() > 0.99
 
 
 def test_sums_and_copies_are_dispensable_and_rare_features_are_not():
@@ -164,8 +164,8 @@ def test_children_give_back_their_parents():
     with_it = Z[:, 1] > 0
     codes[with_it, 1] = np.linalg.norm(4.5 * D[0] + 4.5 * D[1])
     codes[with_it, 0] = 0
-    fresh = adopted(merged, sparse.csr_array(codes))
+    fresh = without_parents(merged, sparse.csr_array(codes))
     assert merged[1] @ D[1] < 0.8
     assert fresh[1] @ D[1] > 0.98
     assert np.allclose(np.delete(fresh, 1, axis=0), np.delete(D, 1, axis=0))
-    assert np.allclose(adopted(D, sparse.csr_array(Z)), D)
+    assert np.allclose(without_parents(D, sparse.csr_array(Z)), D)

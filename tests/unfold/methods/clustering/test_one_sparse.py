@@ -1,12 +1,12 @@
-"""Rays, tails, events: directions read off samples."""
+"""OneSparse, tails, events: directions read off samples."""
 
 import numpy as np
 import pytest
 
-from unfold.methods.clustering.hierarchy import FansMeet
-from unfold.methods.clustering.mean_shift import Events
+from unfold.methods.clustering.hierarchy import SubspaceIntersection
+from unfold.methods.clustering.mean_shift import MeanShift
 from unfold.methods.clustering.one_sparse import (
-    Rays,
+    OneSparse,
     density_peaks,
     frequent,
     parallel_groups,
@@ -49,7 +49,7 @@ def tree_world(seed=0, n=12_000, d=30, sigma=0.0):
 def test_rays_are_exact_and_count_features(dtype):
     """Twelve times overcomplete, to rounding, the number included."""
     X, D = planted(8, 96, 0.015, 20_000)
-    found = Rays().fit(X.astype(dtype))
+    found = OneSparse().fit(X.astype(dtype))
     assert found.n_components_ == 96
     assert worst_cosine(D, found.components_.astype(np.float64)) > 1 - 1e-6
     assert (found.counts_ >= 3).all()
@@ -59,7 +59,7 @@ def test_bias_is_the_point_that_repeats():
     X, D = planted(6, 12, 0.05, 8000)
     bias = np.arange(6.0)
     assert np.array_equal(repeated_point(X + bias), bias)
-    found = Rays().fit(X + bias)
+    found = OneSparse().fit(X + bias)
     assert np.allclose(found.mean_, bias)
     assert worst_cosine(D, found.components_) > 1 - 1e-6
     assert repeated_point(X[(X != 0).any(axis=1)]) is None
@@ -86,7 +86,7 @@ def test_widest_gap_of_counts_separates_features_from_chance():
 def test_noisy_rays_are_density_peaks():
     X, D = planted(16, 40, 0.02, 20_000)
     X = X + 0.01 * np.random.default_rng(1).standard_normal(X.shape)
-    found = Rays(noise=0.02).fit(X[np.linalg.norm(X, axis=1) > 0.3])
+    found = OneSparse(noise=0.02).fit(X[np.linalg.norm(X, axis=1) > 0.3])
     assert np.mean((D @ found.components_.T).max(axis=1) > 0.98) > 0.9
 
 
@@ -104,7 +104,7 @@ def test_a_crowd_in_the_shadow_of_a_larger_one_is_found():
 
 
 def test_tails_find_every_direction_in_many_dimensions():
-    """No number given: climbed, reseeded from residuals, polished to rounding."""
+    """No number given: climbed, reseeded from residuals, refined to rounding."""
     X, D = planted(32, 64, 0.03, 10_000)
     found = TailPower().fit(X)
     assert found.n_components_ == 64
@@ -114,7 +114,7 @@ def test_tails_find_every_direction_in_many_dimensions():
 def test_sparsest_code_reads_paths_and_fans_read_features():
     """Parents never occur alone: events miss them, fans that meet do not."""
     X, D, parents = tree_world()
-    events, tree = Events().fit(X), FansMeet().fit(X)
+    events, tree = MeanShift().fit(X), SubspaceIntersection().fit(X)
     cosine = D @ tree.components_.T
     assert (D[:4] @ events.components_.T).max() < 0.9
     assert (cosine.max(axis=1) > 0.9).mean() > 0.95
@@ -130,18 +130,18 @@ def test_fans_do_no_harm_in_a_flat_world():
     D = rng.standard_normal((40, 32))
     D /= np.linalg.norm(D, axis=1, keepdims=True)
     Z = (rng.random((8_000, 40)) < 0.03) * np.abs(4 + 0.6 * rng.standard_normal((8_000, 40)))
-    found = FansMeet().fit(Z @ D)
+    found = SubspaceIntersection().fit(Z @ D)
     assert worst_cosine(D, found.components_) > 0.999
     assert abs(found.n_components_ - 40) <= 1
 
 
-@pytest.mark.parametrize("method", [Rays, TailPower, Events, FansMeet])
+@pytest.mark.parametrize("method", [OneSparse, TailPower, MeanShift, SubspaceIntersection])
 def test_conforms(method):
     report = check_method(method())
     assert report.ok, str(report)
 
 
-@pytest.mark.parametrize("method", [Rays, TailPower])
+@pytest.mark.parametrize("method", [OneSparse, TailPower])
 def test_rotation_order_and_scale_do_not_matter(method):
     X, D = planted(24, 40, 0.04, 12_000)
     rng = np.random.default_rng(0)

@@ -6,11 +6,11 @@ import pytest
 from unfold import recover
 from unfold.pipeline.candidates.independent_subspaces import (
     audible,
-    by_sets,
+    by_independent_subspaces,
     cone_of,
     independent_directions,
 )
-from unfold.pipeline.split import Scene
+from unfold.pipeline.split import Split
 
 
 def world(n_sets=2, size=6, d=6, p=0.06, n=60_000, seed=0):
@@ -23,8 +23,8 @@ def world(n_sets=2, size=6, d=6, p=0.06, n=60_000, seed=0):
     return Z @ D, D
 
 
-def scene(X, n=None):
-    return Scene.of(X, n, np.random.RandomState(0))
+def split(X, n=None):
+    return Split.of(X, n, np.random.RandomState(0))
 
 
 def cosines(D, found):
@@ -34,7 +34,7 @@ def cosines(D, found):
 @pytest.mark.parametrize(("n_sets", "size", "d"), [(1, 5, 5), (2, 6, 6), (3, 4, 8)])
 def test_every_set_gets_its_cone(n_sets, size, d):
     X, D = world(n_sets, size, d)
-    found = by_sets(scene(X))
+    found = by_independent_subspaces(split(X))
     assert found.evidence["sets"] == n_sets
     assert found.dictionary.shape == D.shape
     assert cosines(D, found.dictionary).min() > 0.98
@@ -56,25 +56,25 @@ def test_clouds_without_walls_are_no_cones():
     draw = np.random.default_rng(1)
     assert cone_of(3 + draw.standard_normal((20_000, 4)), 0) is None
     assert cone_of(1 + draw.random((20_000, 4)), 0) is None  # a box that does not reach the origin
-    assert by_sets(scene(draw.standard_normal((20_000, 4)))) is None
+    assert by_independent_subspaces(split(draw.standard_normal((20_000, 4)))) is None
 
 
 def test_sparse_worlds_are_left_to_other_roads():
     draw = np.random.default_rng(2)
     D = draw.standard_normal((20, 8))
     X = ((draw.random((30_000, 20)) < 0.08) * draw.random((30_000, 20))) @ D
-    assert by_sets(scene(X)) is None
+    assert by_independent_subspaces(split(X)) is None
 
 
 def test_more_than_was_asked_for_is_no_answer():
     X, _ = world()
-    assert by_sets(scene(X, 12)) is not None
-    assert by_sets(scene(X, 11)) is None
+    assert by_independent_subspaces(split(X, 12)) is not None
+    assert by_independent_subspaces(split(X, 11)) is None
 
 
 def test_few_samples_are_refused_rather_than_overfitted():
     X, _ = world(n=600)
-    assert by_sets(scene(X)) is None
+    assert by_independent_subspaces(split(X)) is None
 
 
 def test_directions_are_signed_and_of_unit_length():
