@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from unfold.methods.base import MethodCard
 
 GROUP = "unfold.methods"
+
+#: Names that methods had in the release before, and what they are called now. No second entry
+#: points: lists, globs and boards would show a method twice.
+RENAMED = {
+    "rays": "one-sparse",
+    "events": "mean-shift",
+    "fans-meet": "subspace-intersection",
+    "k-means": "spherical-k-means",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,23 @@ def describe_methods() -> list[MethodInfo]:
     return [_describe(name, claims) for name, claims in sorted(_claims().items())]
 
 
+def current_name(name: str) -> str:
+    """Return what a registered method is called now, parameters in brackets kept.
+
+    Parameters
+    ----------
+    name : str
+        As in "rays" or "k-means[max_iter=5]".
+
+    Returns
+    -------
+    str
+        "one-sparse", "spherical-k-means[max_iter=5]"; any other name as it is.
+    """
+    base, bracket, rest = name.partition("[")
+    return RENAMED.get(base, base) + bracket + rest
+
+
 def get_method(spec: str) -> type:
     """Return the class that a name or path stands for.
 
@@ -98,6 +125,13 @@ def get_method(spec: str) -> type:
     if ":" in spec:
         return _checked(_from_path(spec), spec)
     claims = _claims()
+    if spec in RENAMED and spec not in claims:
+        warnings.warn(
+            f"Method {spec!r} is now {RENAMED[spec]!r}; the old name goes with the next release.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        spec = RENAMED[spec]
     if spec not in claims:
         near = difflib.get_close_matches(spec, claims, n=3, cutoff=0.5)
         hint = (
@@ -114,7 +148,8 @@ def get_method(spec: str) -> type:
     except Exception as error:
         raise ImportError(
             f"Method {spec!r} ({point.value} of {_owner(point)}) does not load: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}. Names are read from the installed distribution: "
+            f"after an update, install it again."
         ) from error
     return _checked(found, spec)
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution, version
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from unfold.registry import current_name
 
 SCHEMA_VERSION = 1
 
@@ -77,6 +79,12 @@ class Record(BaseModel):
     command: str = ""
     environment: Mapping[str, Any] = {}
     started_at: str = ""
+
+    @field_validator("method")
+    @classmethod
+    def _current(cls, method: str) -> str:
+        """Call a method what it is called now: old and new results share a row."""
+        return current_name(method)
 
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "numba", "unfold-superposition")

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from unfold.registry import current_name
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BYTES |= {f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)}
@@ -79,7 +81,7 @@ def parse_methods(texts: Iterable[str], known: Iterable[str] = ()) -> list[Metho
     for text in texts:
         path, params = _split_selector(text)
         grids = [(name, v if isinstance(v, list) else [v]) for name, v in params.items()]
-        paths = [path]
+        paths = [current_name(path)]
         if ":" not in path and set(path) & set("*?"):
             paths = fnmatch.filter(sorted(known), path)
             if not paths:
