@@ -1,3 +1,4 @@
+from .methods.base import FitStatus as FitStatus
 from .pipeline.count_features import count_features as count_features
 from .pipeline.recover import recover as recover
 from .registry import MethodInfo as MethodInfo

@@ -311,7 +311,7 @@ def _enumerates(case: Case) -> None:
 
 
 def _recovery(case: Case) -> None:
-    if getattr(getattr(case.prototype, "card", None), "family", "") == "control":
+    if getattr(getattr(case.prototype, "card", None), "family", "") == "baselines":
         raise Skipped("a control")
     found = to_numpy(dictionary_of(case.fitted))
     score = matched_cosine(case.truth, found)

@@ -72,7 +72,7 @@ def test_broken_plugin_is_listed_with_its_reason(plugins):
     )
     broken, good = describe_methods()
     assert "no_such_module_here" in broken.reason and "plug" in broken.reason
-    assert good.reason == "" and good.card.family == "control"
+    assert good.reason == "" and good.card.family == "baselines"
 
 
 def test_class_in_a_file(tmp_path):
@@ -123,3 +123,9 @@ def test_dictionary_of_prefers_what_is_explicit():
     found.dictionary_ = np.ones(3)
     with pytest.raises(ValueError, match="must be a matrix"):
         dictionary_of(found)
+
+
+def test_a_methods_family_is_the_folder_it_lives_in():
+    for info in registry.describe_methods():
+        if info.card is not None and info.target.startswith("unfold.methods."):
+            assert info.card.family == info.target.split(".")[2].replace("_", " "), info.name

@@ -1,6 +1,6 @@
 """Sparse codes, starting points and signs, for methods that learn a dictionary alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,12 +49,17 @@ def pursue(X: np.ndarray, D: np.ndarray, n_nonzero: int, error: float) -> Fit:
     return Fit(codes, residual, np.diff(codes.indptr), residual <= max(error, 1e-12) * 1.001)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SparseCoder(Recovery):
     """Abstract method whose codes are the L1 codes over its dictionary.
 
-    A subclass takes ``alpha`` and ``positive`` in its constructor. ``alpha`` is a share of the
-    root mean square norm of the training samples, so that results do not depend on the units
-    of ``X``; ``_fit`` gets to see ``scale_``.
+    Parameters
+    ----------
+    alpha : float
+        Weight of the L1 penalty, as a share of the root mean square norm of the training samples:
+        results do not depend on the units of ``X``.
+    positive : bool
+        Whether codes are non-negative.
 
     Attributes
     ----------
@@ -62,9 +67,9 @@ class SparseCoder(Recovery):
         Root mean square norm of the training samples about ``mean_``.
     """
 
-    alpha: float
-    positive: bool
-    scale_: float
+    alpha: float = 0.05
+    positive: bool = True
+    scale_: float = field(init=False)
 
     def _encode(self, X: Any) -> Any:
         return sparse_codes(

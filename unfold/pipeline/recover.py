@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
 from unfold.methods.codes import sparsest_codes
 from unfold.pipeline.candidates.consensus import agreement
@@ -20,7 +20,6 @@ from unfold.pipeline.candidates.one_sparse import (
 from unfold.pipeline.candidates.tail_power import by_tail_power
 from unfold.pipeline.judge import Candidate, better, explains_more, shorter
 from unfold.pipeline.split import Split
-from unfold.sparse_coding.solution import Status
 
 #: Share of the samples explained that no other road need beat.
 MOST = 0.6
@@ -93,10 +92,6 @@ class Recover(Recovery):
         enumerates=True,
     )
 
-    def __init__(self, n_components: int | None = None, *, random_state: Any = 0) -> None:
-        self.n_components = n_components
-        self.random_state = random_state
-
     def _fit(self, X: np.ndarray) -> None:
         split = Split.of(X, self.n_components, self._rng())
         best: Candidate = settle(split, choose(split))
@@ -111,7 +106,7 @@ class Recover(Recovery):
         self.noise_ = best.noise
         self.n_iter_ = best.n_iter
         if not best.sure:
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
         D = self.components_

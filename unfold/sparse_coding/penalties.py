@@ -5,6 +5,7 @@ dimensions: the convention of `sklearn.decomposition.sparse_encode`.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -46,6 +47,7 @@ class L0(Penalty):
 
 
 @final
+@dataclass(eq=False, repr=False)
 class ElasticNet(Penalty):
     """Sum of absolute values and a ridge, ``|z|_1 + ridge/2 |z|_2^2`` (Zou and Hastie, 2005).
 
@@ -57,8 +59,7 @@ class ElasticNet(Penalty):
 
     name = "elastic_net"
 
-    def __init__(self, ridge: float = 0.1) -> None:
-        self.ridge = ridge
+    ridge: float = 0.1
 
     def value(self, Z: Any) -> Any:
         """Return ``sum_j |z_j| + ridge/2 z_j^2``."""
@@ -66,6 +67,7 @@ class ElasticNet(Penalty):
 
 
 @final
+@dataclass(eq=False, repr=False)
 class LogSum(Penalty):
     """Concave penalty ``sum_j epsilon log(1 + |z_j| / epsilon)``, of slope 1 at zero.
 
@@ -80,8 +82,7 @@ class LogSum(Penalty):
 
     name = "log_sum"
 
-    def __init__(self, epsilon: float = 0.1) -> None:
-        self.epsilon = epsilon
+    epsilon: float = 0.1
 
     def value(self, Z: Any) -> Any:
         """Return ``sum_j epsilon log(1 + |z_j| / epsilon)``."""

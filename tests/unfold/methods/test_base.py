@@ -9,8 +9,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from unfold.methods.base import MethodCard, Recovery
-from unfold.sparse_coding.solution import Status
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 
 
 class Axes(Recovery):
@@ -27,7 +26,7 @@ class Axes(Recovery):
     def _fit(self, X):
         self.components_ = self.scale * np.eye(X.shape[1])[: self.n_components]
         self.mean_ = X.mean(axis=0)
-        self.status_ = Status(self.status)
+        self.status_ = FitStatus(self.status)
 
     def _encode(self, X):
         assert isinstance(X, np.ndarray)
@@ -85,8 +84,8 @@ def test_directions_have_unit_norm(X):
 
 def test_unfinished_iterations_warn_and_say_what_to_do(X):
     with pytest.warns(ConvergenceWarning, match="raise max_iter"):
-        fitted = Axes(status=int(Status.MAX_ITER)).fit(X)
-    assert fitted.status_ is Status.MAX_ITER
+        fitted = Axes(status=int(FitStatus.MAX_ITER)).fit(X)
+    assert fitted.status_ is FitStatus.MAX_ITER
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Axes().fit(X)

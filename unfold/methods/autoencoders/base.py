@@ -1,6 +1,7 @@
 """What all autoencoder estimators share: scaling, starts, training, choice and pruning."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, widt
 from unfold.methods.streaming import Streaming
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Autoencoder(Streaming):
     """Abstract autoencoder: a subclass names its architecture, this trains it.
 
@@ -26,12 +28,12 @@ class Autoencoder(Streaming):
 
     backend = "torch"
 
-    n_models: int
-    n_steps: int
-    batch_size: int
-    lr: float
-    n_revivals: int
-    device: str | None
+    n_models: int = 1
+    n_steps: int = 3000
+    batch_size: int = 512
+    lr: float = 3e-3
+    n_revivals: int = 14
+    device: str | None = None
 
     @abstractmethod
     def _architecture(self, X: Any) -> Any:
@@ -144,6 +146,7 @@ class Autoencoder(Streaming):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class CountedAutoencoder(Autoencoder):
     """Abstract autoencoder told how many latents a sample may use.
 
@@ -167,30 +170,10 @@ class CountedAutoencoder(Autoencoder):
 
     search_space: ClassVar = {"n_active": (2, 4, 8), "lr": (1e-3, 3e-3)}
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: float | None = None,
-        n_models: int = 1,
-        n_steps: int = 3000,
-        batch_size: int = 512,
-        lr: float = 3e-3,
-        n_revivals: int = 14,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.n_models = n_models
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.n_revivals = n_revivals
-        self.device = device
-        self.random_state = random_state
+    n_active: float | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PenalisedAutoencoder(Autoencoder):
     """Abstract autoencoder told what an active latent costs.
 
@@ -214,25 +197,4 @@ class PenalisedAutoencoder(Autoencoder):
 
     search_space: ClassVar = {"sparsity": (0.03, 0.1, 0.3), "lr": (1e-3, 3e-3)}
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        sparsity: float = 0.1,
-        n_models: int = 1,
-        n_steps: int = 3000,
-        batch_size: int = 512,
-        lr: float = 3e-3,
-        n_revivals: int = 14,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.sparsity = sparsity
-        self.n_models = n_models
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.n_revivals = n_revivals
-        self.device = device
-        self.random_state = random_state
+    sparsity: float = 0.1

@@ -1,6 +1,7 @@
 """Any architecture of the sae_lens library as a method; needs the ``sae`` extra."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from unfold.arrays import to_numpy
@@ -9,6 +10,7 @@ from unfold.methods.base import MethodCard, Recovery
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class SAELensAutoencoder(Recovery):
     """A sparse autoencoder trained by sae_lens, with its own initialisation and losses.
 
@@ -30,7 +32,6 @@ class SAELensAutoencoder(Recovery):
         Steps without firing after which a latent is dead; by default a tenth of the run.
     options : mapping, optional
         Further fields of the architecture's configuration, as in ``{"l1_coefficient": 2.0}``.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -39,7 +40,7 @@ class SAELensAutoencoder(Recovery):
 
     search_space: ClassVar = {"n_active": (2, 4, 8), "lr": (3e-4, 1e-3)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="As the architecture: for comparison with the field's library.",
         paper="Bloom, Tigges, Duong & Chanin 2024, SAELens",
         cost="O(batch k d) a step",
@@ -49,28 +50,13 @@ class SAELensAutoencoder(Recovery):
     )
     backend = "torch"
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        architecture: str = "topk",
-        n_active: float | None = None,
-        n_steps: int = 3000,
-        batch_size: int = 1024,
-        lr: float = 1e-3,
-        dead_window: int | None = None,
-        options: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.architecture = architecture
-        self.n_active = n_active
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.dead_window = dead_window
-        self.options = options
-        self.random_state = random_state
+    architecture: str = "topk"
+    n_active: float | None = None
+    n_steps: int = 3000
+    batch_size: int = 1024
+    lr: float = 1e-3
+    dead_window: int | None = None
+    options: Mapping[str, Any] | None = None
 
     def _fit(self, X: Any) -> None:
         import torch

@@ -29,29 +29,15 @@ class RandomDirections(SparseCoder):
         Weight of the L1 penalty, as a share of the root mean square norm of the samples.
     positive : bool
         Whether codes are non-negative.
-    random_state : int, RandomState or None
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="control",
+        family="baselines",
         solves="Nothing: the chance level of every score.",
         paper="own",
         cost="O(k d)",
         fails="always, by design",
     )
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.05,
-        positive: bool = True,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
         self.components_ = self._rng().standard_normal((width(self.n_components, X), X.shape[1]))
@@ -72,29 +58,15 @@ class DataPoints(SparseCoder):
         Weight of the L1 penalty, as a share of the root mean square norm of the samples.
     positive : bool
         Whether codes are non-negative.
-    random_state : int, RandomState or None
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="control",
+        family="baselines",
         solves="Directions of samples with one active feature, at the rate they occur.",
         paper="own",
         cost="O(N d)",
         fails="where several features are active at once; finds one feature many times over",
     )
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.05,
-        positive: bool = True,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
         self.components_ = drawn_samples(X, width(self.n_components, X), self._rng())
@@ -115,7 +87,7 @@ class Neurons(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="control",
+        family="baselines",
         solves="Activations in a privileged basis without superposition.",
         paper="own",
         cost="O(d^2)",
@@ -148,17 +120,13 @@ class PCA(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="control",
+        family="baselines",
         solves="The subspace that holds most variance; no rotation inside it is identified.",
         paper="Pearson 1901, On lines and planes of closest fit to systems of points in space",
         cost="O(N d^2), once",
         fails="on any overcomplete or non-orthogonal dictionary",
         hints={},
     )
-
-    def __init__(self, n_components: int | None = None, *, random_state: Any = 0) -> None:
-        self.n_components = n_components
-        self.random_state = random_state
 
     def _fit(self, X: np.ndarray) -> None:
         k = complete_width(self.n_components, X, "pca")

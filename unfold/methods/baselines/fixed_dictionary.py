@@ -31,7 +31,7 @@ class FixedDictionary(SparseCoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="control",
+        family="baselines",
         solves="Scores a given dictionary, such as a trained autoencoder's decoder.",
         paper="own",
         cost="none",

@@ -1,18 +1,19 @@
 """Online dictionary learning: L1 codes of a batch, then block-coordinate steps on the atoms."""
 
 import warnings
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
-from unfold.sparse_coding.solution import Status
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class SklearnDictionaryLearning(SparseCoder):
     """Online dictionary learning by scikit-learn's MiniBatchDictionaryLearning.
 
@@ -27,7 +28,6 @@ class SklearnDictionaryLearning(SparseCoder):
     batch_size : int
     max_iter : int
         Passes over the data.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -36,7 +36,7 @@ class SklearnDictionaryLearning(SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.02, 0.05, 0.1, 0.2, 0.5)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="baselines",
         solves="L1-penalised dictionary learning, one mini-batch at a time.",
         paper="Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding",
         cost="O(N d k) and a lasso a sample, by coordinate descent",
@@ -44,22 +44,9 @@ class SklearnDictionaryLearning(SparseCoder):
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.1,
-        positive: bool = True,
-        batch_size: int = 256,
-        max_iter: int = 5,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.random_state = random_state
+    alpha: float = 0.1
+    batch_size: int = 256
+    max_iter: int = 5
 
     def _fit(self, X: np.ndarray) -> None:
         from sklearn.decomposition import MiniBatchDictionaryLearning
@@ -85,7 +72,7 @@ class SklearnDictionaryLearning(SparseCoder):
                 ).fit(X / self.scale_)
         finally:
             np.random.set_state(state)  # noqa: NPY002
-        self.n_iter_, self.status_ = int(learner.n_iter_), Status.CONVERGED
+        self.n_iter_, self.status_ = int(learner.n_iter_), FitStatus.CONVERGED
         self.components_ = learner.components_
         if self.n_components is None:
             self.components_ = learner.components_[

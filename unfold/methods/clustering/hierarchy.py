@@ -4,12 +4,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.clustering.ancestry import parents_of
 from unfold.methods.clustering.local_subspaces import local_subspaces, meet
 from unfold.methods.clustering.mean_shift import MeanShift, find_clusters, silence
 from unfold.methods.clustering.residuals import completed
-from unfold.sparse_coding.solution import Status
 
 
 class SubspaceIntersection(MeanShift):
@@ -25,7 +24,6 @@ class SubspaceIntersection(MeanShift):
     ----------
     n_components : int, optional
         Most directions, by samples that use them; unless given, all that were read off.
-    random_state : int, RandomState or None
 
     Attributes
     ----------
@@ -34,7 +32,7 @@ class SubspaceIntersection(MeanShift):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="hierarchy",
+        family="clustering",
         solves="directions shared by the subspaces that single events span",
         paper="own",
         cost="O(M^2 d) for M = 100,000 samples at most, then O(E^2 d) for E events",
@@ -48,7 +46,7 @@ class SubspaceIntersection(MeanShift):
         crowds = find_clusters(centred, rng, noise=noise)
         nodes = meet(local_subspaces(centred, crowds))
         if not nodes:
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
             longest = centred[np.linalg.norm(centred, axis=1).argmax()][None]
             centres = crowds.centres if len(crowds.centres) else longest
             self.components_ = centres[: self.n_components]

@@ -6,17 +6,16 @@ so that the rare ones stand out of what is left.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from unfold.arrays import unit_rows
 from unfold.methods.atoms import separate
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import repeated_point
 from unfold.methods.codes import sparsest_codes
-from unfold.sparse_coding.solution import Status
 
 #: Samples of the draws.
 DRAWS = (8_000, 25_000, 100_000)
@@ -303,21 +302,16 @@ class MeanShift(Recovery):
     ----------
     n_components : int, optional
         Most directions; unless given, all that enough samples crowd around.
-    random_state : int, RandomState or None
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="compressed sensing",
+        family="clustering",
         solves="peaks of the density of sample directions",
         paper="own; after Fukunaga and Hostetler 1975, mean shift",
         cost="O(M^2 d) for M = 100,000 samples at most",
         fails="more than about four events at once; reads paths, not features, in a hierarchy",
         enumerates=True,
     )
-
-    def __init__(self, n_components: int | None = None, *, random_state: Any = 0) -> None:
-        self.n_components = n_components
-        self.random_state = random_state
 
     def _centred(self, X: np.ndarray) -> np.ndarray:
         found = repeated_point(X)
@@ -328,7 +322,7 @@ class MeanShift(Recovery):
         centred, rng = self._centred(X), self._rng()
         centres = find_clusters(centred, rng, noise=silence(centred, rng)).centres
         if not len(centres):
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
             centres = centred[np.linalg.norm(centred, axis=1).argmax()][None]
         self.components_ = centres[: self.n_components]
 

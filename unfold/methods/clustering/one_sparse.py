@@ -5,16 +5,16 @@ of several active features almost never are. Groups of parallel samples therefor
 one by one, and without noise exactly.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from unfold.arrays import unit_rows
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
-from unfold.sparse_coding.solution import Status
 
 
 def parallel_groups(
@@ -172,6 +172,7 @@ def frequent(
     return directions[: widest + 1], counts[: widest + 1]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class OneSparse(Recovery):
     """Directions that several samples share exactly, or crowd around where there is noise.
 
@@ -185,7 +186,6 @@ class OneSparse(Recovery):
         Most directions to return; unless given, as many rays as stand out by their counts.
     noise : float
         Noise per coordinate relative to the typical sample's norm; 0 looks for exact repeats.
-    random_state : int, RandomState or None
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ class OneSparse(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="compressed sensing",
+        family="clustering",
         solves="directions of samples in which a single feature is active",
         paper="own; after Arora, Ge and Moitra 2014, New algorithms for learning incoherent and "
         "overcomplete dictionaries",
@@ -203,12 +203,7 @@ class OneSparse(Recovery):
         enumerates=True,
     )
 
-    def __init__(
-        self, n_components: int | None = None, *, noise: float = 0.0, random_state: Any = 0
-    ) -> None:
-        self.n_components = n_components
-        self.noise = noise
-        self.random_state = random_state
+    noise: float = 0.0
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
@@ -223,7 +218,7 @@ class OneSparse(Recovery):
         if not len(directions):
             largest = np.linalg.norm(centred, axis=1).argmax()
             directions, counts = centred[largest : largest + 1], np.ones(1, np.int64)
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
         self.components_ = directions[: self.n_components]
         self.counts_ = counts[: self.n_components]
         self.mean_ = np.zeros(X.shape[1]) if bias is None else bias

@@ -1,17 +1,18 @@
 """Clusters of directions: where samples with one active feature point."""
 
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 
 from unfold.arrays import unit_rows
 from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
-from unfold.sparse_coding.solution import Status
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class SphericalKMeans(SparseCoder):
     """Spherical k-means: a sample belongs to the direction it has the largest cosine with.
 
@@ -28,7 +29,6 @@ class SphericalKMeans(SparseCoder):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -37,7 +37,7 @@ class SphericalKMeans(SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.02, 0.05, 0.1, 0.2)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="clustering",
         solves="Features that are mostly active one at a time.",
         paper="Dhillon & Modha 2001, Concept decompositions using clustering",
         cost="O(N k d)",
@@ -45,22 +45,8 @@ class SphericalKMeans(SparseCoder):
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        positive: bool = True,
-        alpha: float = 0.05,
-        max_iter: int = 100,
-        max_samples: int = 50_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.positive = positive
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
+    max_iter: int = 100
+    max_samples: int = 50_000
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
@@ -70,13 +56,13 @@ class SphericalKMeans(SparseCoder):
         X = X / self.scale_
         D = drawn_samples(X, width(self.n_components, X), rng)
         owner = np.full(len(X), -1)
-        self.status_ = Status.MAX_ITER
+        self.status_ = FitStatus.MAX_ITER
         for i in range(self.max_iter):
             inner = X @ D.T
             before, owner = owner, (inner if self.positive else np.abs(inner)).argmax(axis=1)
             self.n_iter_ = i + 1
             if np.array_equal(before, owner):
-                self.status_ = Status.CONVERGED
+                self.status_ = FitStatus.CONVERGED
                 break
             size = inner[np.arange(len(X)), owner]
             weights = np.zeros_like(inner)

@@ -1,21 +1,22 @@
 """Alternating dictionary learning: sparse codes, then the dictionary that they call for."""
 
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 
 from unfold.arrays import unit_rows
 from unfold.methods.atoms import drawn_samples, merge, needed, root_mean_square, sums, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 from unfold.sparse_coding.debias import debias
-from unfold.sparse_coding.solution import Status
 
 #: (alpha at the start, alpha at the end, extra atoms that make an atom needed) of each round.
 ROUNDS = ((0.3, 0.02, 0.1), (0.2, 0.02, 0.2), (0.1, 0.01, 0.3))
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class AlternatingDictionary(SparseCoder):
     """Dictionary learning that starts with too many atoms and keeps those that are needed.
 
@@ -41,7 +42,6 @@ class AlternatingDictionary(SparseCoder):
         Steps in all three rounds together.
     tol : float
         Largest change of a direction (1 - cosine) in the last step that counts as converged.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -51,7 +51,7 @@ class AlternatingDictionary(SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.003, 0.01, 0.03, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Sparse codes over an unknown overcomplete dictionary of unknown size.",
         paper="own, on the dictionary step of Engan, Aase & Husøy 1999 (MOD)",
         cost="O(batch k (d + active atoms) + k^3)",
@@ -61,24 +61,10 @@ class AlternatingDictionary(SparseCoder):
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.01,
-        positive: bool = True,
-        batch_size: int = 4096,
-        max_iter: int = 60,
-        tol: float = 1e-3,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
+    alpha: float = 0.01
+    batch_size: int = 4096
+    max_iter: int = 60
+    tol: float = 1e-3
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
@@ -127,7 +113,7 @@ class AlternatingDictionary(SparseCoder):
             change = float((1 - (moved * D).sum(axis=1)).max())
             D = moved
         self.n_iter_ = self.max_iter
-        self.status_ = Status.CONVERGED if change < self.tol else Status.MAX_ITER
+        self.status_ = FitStatus.CONVERGED if change < self.tol else FitStatus.MAX_ITER
         usage = np.count_nonzero(codes, axis=0)
         self.components_ = D[np.argsort(-usage, kind="stable")[: self.n_components]]
 

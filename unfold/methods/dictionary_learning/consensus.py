@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unfold.methods.atoms import drawn_samples, root_mean_square, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 from unfold.methods.dictionary_learning.ksvd import HINTS, KSVD
 from unfold.sparse_coding.description_length import description_length
-from unfold.sparse_coding.solution import Status
 
 #: Cosine from which atoms of two runs are the same, and below which two atoms are different.
 SAME, DIFFERENT = 0.97, 0.9
@@ -31,6 +30,7 @@ class _Setting:
     positive: bool
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Consensus(SparseCoder):
     """K-SVD from several starts; what most runs find is kept and refined together.
 
@@ -55,7 +55,6 @@ class Consensus(SparseCoder):
         Alternations of a run.
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     Attributes
     ----------
@@ -72,7 +71,7 @@ class Consensus(SparseCoder):
 
     search_space: ClassVar = {"n_active": (2, 3, 5, 10), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="K-SVD from several starts; atoms that most runs find, refined together",
         paper="own; agreement after Himberg, Hyvärinen & Esposito 2004, Icasso",
         cost="n_runs times K-SVD, O(N k (d + n_active)) an alternation",
@@ -81,26 +80,11 @@ class Consensus(SparseCoder):
         hints=HINTS,
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: int | None = None,
-        positive: bool | None = None,
-        n_runs: int = 10,
-        alpha: float = 0.05,
-        max_iter: int = 40,
-        max_samples: int = 5000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.positive = positive  # type: ignore[assignment]
-        self.n_runs = n_runs
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
+    n_active: int | None = None
+    positive: bool | None = None  # type: ignore[assignment]  # None: tried both ways
+    n_runs: int = 10
+    max_iter: int = 40
+    max_samples: int = 5000
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
@@ -115,7 +99,7 @@ class Consensus(SparseCoder):
         order = np.argsort(-votes, kind="stable")
         self.components_, self.votes_ = D[order], votes[order]
         self.n_iter_ = self.max_iter
-        self.status_ = Status.CONVERGED if np.median(votes) > 0.5 else Status.STALLED
+        self.status_ = FitStatus.CONVERGED if np.median(votes) > 0.5 else FitStatus.STALLED
 
     def _chosen(self, X: np.ndarray, rng: np.random.RandomState) -> _Setting:
         """Return the setting under which held-out samples are described shortest."""

@@ -1,6 +1,6 @@
 """Iterative thresholding and residual means: the cheapest dictionary update."""
 
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -30,7 +30,6 @@ class ITKrM(PursuitLearner):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -40,32 +39,13 @@ class ITKrM(PursuitLearner):
 
     search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Incoherent dictionaries with few active atoms of comparable size.",
         paper="Schnass 2018, Convergence radius and sample complexity of ITKM algorithms",
         cost="O(N k d)",
         fails="thresholding confuses coherent atoms, so it is biased in few dimensions",
         hints=HINTS,
     )
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: int | None = None,
-        positive: bool = True,
-        alpha: float = 0.05,
-        max_iter: int = 60,
-        max_samples: int = 20_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.positive = positive
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
 
     def pursued(self, X: np.ndarray, D: np.ndarray, n_active: int) -> np.ndarray:
         """Return least-squares codes on the atoms of largest correlation, by thresholding."""

@@ -1,7 +1,8 @@
 """Dictionary learning with a set number of active atoms: K-SVD, and the method of directions."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from unfold.methods.atoms import (
     root_mean_square,
     width,
 )
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
-from unfold.sparse_coding.solution import Status
 
 HINTS = {"n_components": "n_features", "n_active": "mean_active", "positive": "positive"}
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PursuitLearner(SparseCoder):
     """Abstract alternation of orthogonal matching pursuit with a dictionary update.
 
@@ -40,12 +41,11 @@ class PursuitLearner(SparseCoder):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
     """
 
-    n_active: int | None
-    max_iter: int
-    max_samples: int
+    n_active: int | None = None
+    max_iter: int = 60
+    max_samples: int = 20_000
 
     @abstractmethod
     def _update(self, X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class PursuitLearner(SparseCoder):
         n_active = active_atoms(self.n_active, X)
         D = drawn_samples(X, width(self.n_components, X), rng)
         D = self.alternate(X, D, n_active, rng)
-        self.n_iter_, self.status_ = self.max_iter, Status.CONVERGED
+        self.n_iter_, self.status_ = self.max_iter, FitStatus.CONVERGED
         usage = np.count_nonzero(self.pursued(X, D, n_active), axis=0)
         if self.n_components is None:
             D = D[distinct(D, usage, positive=self.positive)]
@@ -107,6 +107,7 @@ class PursuitLearner(SparseCoder):
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class KSVD(PursuitLearner):
     """K-SVD: one atom at a time, refitted to the residual of the samples that use it.
 
@@ -126,7 +127,6 @@ class KSVD(PursuitLearner):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -136,7 +136,7 @@ class KSVD(PursuitLearner):
 
     search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Dictionary with at most n_active atoms a sample, by alternating least squares.",
         paper="Aharon, Elad & Bruckstein 2006, K-SVD; Rubinstein, Zibulevsky & Elad 2008",
         cost="O(N k (d + n_active))",
@@ -144,26 +144,8 @@ class KSVD(PursuitLearner):
         hints=HINTS,
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: int | None = None,
-        exact: bool = False,
-        positive: bool = True,
-        alpha: float = 0.05,
-        max_iter: int = 40,
-        max_samples: int = 20_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.exact = exact
-        self.positive = positive
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
+    exact: bool = False
+    max_iter: int = 40
 
     def _update(self, X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> np.ndarray:
         residual = X - codes @ D
@@ -201,7 +183,6 @@ class MOD(PursuitLearner):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -210,32 +191,13 @@ class MOD(PursuitLearner):
 
     search_space: ClassVar = {"n_active": (1, 2, 3, 5), "alpha": (0.02, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Dictionary with at most n_active atoms a sample, all atoms refitted at once.",
         paper="Engan, Aase & Husøy 1999, Method of optimal directions for frame design",
         cost="O(N k (d + n_active) + k^3)",
         fails="where the number of active atoms varies much, or exceeds about d / 6",
         hints=HINTS,
     )
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: int | None = None,
-        positive: bool = True,
-        alpha: float = 0.05,
-        max_iter: int = 60,
-        max_samples: int = 20_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.positive = positive
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
 
     def _update(self, X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> np.ndarray:
         from unfold.methods.dictionary_learning.alternating import optimal_directions

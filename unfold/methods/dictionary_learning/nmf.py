@@ -1,20 +1,21 @@
 """Non-negative factorisations of activations, which may themselves be negative."""
 
 import warnings
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from unfold.arrays import unit_rows
 from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
 from unfold.methods.dictionary_learning.alternating import optimal_directions
-from unfold.sparse_coding.solution import Status
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class NMF(SparseCoder):
     """Non-negative matrix factorisation by scikit-learn, of the split data ``[X+, X-]``.
 
@@ -34,7 +35,6 @@ class NMF(SparseCoder):
         Whether codes of `transform` are non-negative.
     max_iter : int
     tol : float
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -43,29 +43,15 @@ class NMF(SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.01, 0.05, 0.2)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Non-negative parts of non-negative data; signed data by their two halves.",
         paper="Lee & Seung 1999, Learning the parts of objects by NMF",
         cost="O(N d k)",
         fails="where active features cancel in a coordinate; not unique without sparse parts",
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.05,
-        positive: bool = True,
-        max_iter: int = 300,
-        tol: float = 1e-4,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
+    max_iter: int = 300
+    tol: float = 1e-4
 
     def _fit(self, X: np.ndarray) -> None:
         from sklearn.decomposition import NMF as SklearnNMF
@@ -84,7 +70,7 @@ class NMF(SparseCoder):
             warnings.simplefilter("ignore", ConvergenceWarning)
             codes = model.fit_transform(split)
         self.n_iter_ = int(model.n_iter_)
-        self.status_ = Status.MAX_ITER if self.n_iter_ >= self.max_iter else Status.CONVERGED
+        self.status_ = FitStatus.MAX_ITER if self.n_iter_ >= self.max_iter else FitStatus.CONVERGED
         halves = model.components_
         D = halves[:, : X.shape[1]] - halves[:, X.shape[1] :]
         if self.n_components is None:
@@ -94,6 +80,7 @@ class NMF(SparseCoder):
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class SemiNMF(SparseCoder):
     """Semi-non-negative factorisation: non-negative codes, directions of any sign.
 
@@ -113,7 +100,6 @@ class SemiNMF(SparseCoder):
         Relative decrease of the objective at which to stop.
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -122,31 +108,17 @@ class SemiNMF(SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.02, 0.1, 0.3)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="Sparse non-negative codes over signed directions.",
         paper="Ding, Li & Jordan 2010, Convex and semi-nonnegative matrix factorizations",
         cost="O(N k (d + k))",
         fails="slowly converging, as all multiplicative updates are; codes never reach zero",
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.1,
-        positive: bool = True,
-        max_iter: int = 300,
-        tol: float = 1e-5,
-        max_samples: int = 20_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.max_iter = max_iter
-        self.tol = tol
-        self.max_samples = max_samples
-        self.random_state = random_state
+    alpha: float = 0.1
+    max_iter: int = 300
+    tol: float = 1e-5
+    max_samples: int = 20_000
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
@@ -156,7 +128,7 @@ class SemiNMF(SparseCoder):
         X = X.astype(np.float64) / self.scale_
         D = drawn_samples(X, width(self.n_components, X), rng)
         codes = np.maximum(X @ D.T, 0) + 0.01
-        cost, self.status_ = np.inf, Status.MAX_ITER
+        cost, self.status_ = np.inf, FitStatus.MAX_ITER
         for i in range(self.max_iter):
             D = optimal_directions(X, D, codes)
             inner, gram = X @ D.T, D @ D.T
@@ -169,7 +141,7 @@ class SemiNMF(SparseCoder):
             )
             self.n_iter_ = i + 1
             if before - cost < self.tol * before:
-                self.status_ = Status.CONVERGED
+                self.status_ = FitStatus.CONVERGED
                 break
         usage = (codes**2).sum(axis=0)
         self.components_ = D if self.n_components is not None else D[distinct(D, usage)]

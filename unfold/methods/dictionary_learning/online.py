@@ -1,5 +1,6 @@
 """Our online dictionary learner: surrogate statistics, coordinate steps, replacement."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -12,6 +13,7 @@ from unfold.methods.streaming import Streaming, rows_of
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class OnlineDictionary(Streaming, SparseCoder):
     """Online dictionary learning with an annealed penalty and replacement of idle atoms.
 
@@ -30,7 +32,6 @@ class OnlineDictionary(Streaming, SparseCoder):
         Whether codes are non-negative.
     batch_size : int
     n_steps : int
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -39,7 +40,7 @@ class OnlineDictionary(Streaming, SparseCoder):
 
     search_space: ClassVar = {"alpha": (0.005, 0.02, 0.05, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="L1-penalised dictionary learning on data that do not fit in memory.",
         paper="Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding",
         cost="O(batch k (d + active atoms) + k^2 d) a step",
@@ -47,22 +48,9 @@ class OnlineDictionary(Streaming, SparseCoder):
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        alpha: float = 0.02,
-        positive: bool = True,
-        batch_size: int = 1024,
-        n_steps: int = 200,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.alpha = alpha
-        self.positive = positive
-        self.batch_size = batch_size
-        self.n_steps = n_steps
-        self.random_state = random_state
+    alpha: float = 0.02
+    batch_size: int = 1024
+    n_steps: int = 200
 
     def _fit(self, X: np.ndarray) -> None:
         self._begin(X)

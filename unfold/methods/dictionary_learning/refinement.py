@@ -15,9 +15,8 @@ from scipy import sparse
 
 from unfold.arrays import to_numpy, unit_rows
 from unfold.methods.atoms import width
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import Fit, pursue, sparsest_codes
-from unfold.sparse_coding.solution import Status
 
 
 def weighted_update(
@@ -241,6 +240,7 @@ def used_enough(result: Refined, n: int | None) -> np.ndarray:
     return kept if kept.any() else np.ones_like(kept)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Refinement(Recovery):
     """Annealed refinement of a dictionary on the samples that few of its atoms fit closely.
 
@@ -260,7 +260,6 @@ class Refinement(Recovery):
         Most atoms a sample; by default a quarter of the dimensions.
     max_iter : int
         Most rounds.
-    random_state : int, RandomState or None
 
     Attributes
     ----------
@@ -271,27 +270,16 @@ class Refinement(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="sparse coding",
+        family="dictionary learning",
         solves="least squares over closely fitted samples, to a tolerance annealed to the noise",
         paper="own; robust weights after Black and Rangarajan 1996, graduated non-convexity",
         cost="a pursuit of all samples a round, some 11 rounds",
         fails="starts beyond cosine .95 of the truth; more than d / 4 active",
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        start: Any = None,
-        n_nonzero: int | None = None,
-        max_iter: int = 30,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.start = start
-        self.n_nonzero = n_nonzero
-        self.max_iter = max_iter
-        self.random_state = random_state
+    start: Any = None
+    n_nonzero: int | None = None
+    max_iter: int = 30
 
     def _fit(self, X: np.ndarray) -> None:
         n_nonzero = self.n_nonzero or max(1, X.shape[1] // 4)
@@ -304,7 +292,7 @@ class Refinement(Recovery):
         self.exact_fraction_ = result.exact_fraction
         self.n_iter_ = result.n_iter
         if result.exact_fraction < 0.05:
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
 
     def _first(self, X: np.ndarray) -> np.ndarray:
         """Return the unit directions to start from."""

@@ -1,13 +1,13 @@
 """Complete dictionaries (as many atoms as dimensions), with recovery guarantees."""
 
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 
 from unfold.methods.atoms import complete_width, skewness_signs
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.ica.linear_ica import LinearUnmixing
-from unfold.sparse_coding.solution import Status
 
 
 @final
@@ -24,7 +24,6 @@ class MatchingStretchingProjection(LinearUnmixing):
     max_iter : int
     tol : float
         Largest change of an entry of A at which to stop.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -41,35 +40,23 @@ class MatchingStretchingProjection(LinearUnmixing):
         hints={},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        max_iter: int = 500,
-        tol: float = 1e-6,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
-
     def _unmix(self, white: np.ndarray) -> np.ndarray:
         d = white.shape[1]
         A = np.linalg.qr(self._rng().standard_normal((d, d)))[0]
-        self.status_ = Status.MAX_ITER
+        self.status_ = FitStatus.MAX_ITER
         for i in range(self.max_iter):
             left, _, right = np.linalg.svd(((white @ A.T) ** 3).T @ white)
             change = np.abs(left @ right - A).max()
             A = left @ right
             self.n_iter_ = i + 1
             if change < self.tol:
-                self.status_ = Status.CONVERGED
+                self.status_ = FitStatus.CONVERGED
                 break
         return A
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class ERSpUD(Recovery):
     """Complete dictionaries from the sparsest vectors in the row space of the data.
 
@@ -85,7 +72,6 @@ class ERSpUD(Recovery):
         Linear programs solved; by default six a dimension.
     max_samples : int
         Samples used, those of largest norm where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -93,7 +79,7 @@ class ERSpUD(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="compressed sensing",
+        family="ica",
         solves="Complete dictionaries, exactly, when codes have up to about sqrt(d) active atoms.",
         paper="Spielman, Wang & Wright 2012, Exact recovery of sparsely-used dictionaries",
         cost="O(d) linear programs of N variables and d constraints",
@@ -101,18 +87,8 @@ class ERSpUD(Recovery):
         hints={},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_programs: int | None = None,
-        max_samples: int = 600,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_programs = n_programs
-        self.max_samples = max_samples
-        self.random_state = random_state
+    n_programs: int | None = None
+    max_samples: int = 600
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()

@@ -1,6 +1,7 @@
 """Overcomplete ICA by generalised covariance matrices."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from unfold.methods.ica.whitening import chunks, whitening
 MOST_DIMENSIONS = 80
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GeneralisedCovariance(Recovery):
     """Overcomplete ICA: rank-one points of the span of generalised covariance matrices.
 
@@ -33,7 +35,6 @@ class GeneralisedCovariance(Recovery):
         are less noisy.
     n_starts : int
         Random starts a direction.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -42,7 +43,7 @@ class GeneralisedCovariance(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="moments",
+        family="ica",
         solves="rank-one points of the span of Hessians of the log-characteristic function",
         paper="Podosinnikova et al. 2019, Overcomplete independent component analysis via SDP",
         cost="O(N m d^2 / 2) for m Hessians, once; O(k d^2) a start and iteration",
@@ -51,20 +52,9 @@ class GeneralisedCovariance(Recovery):
     )
     backend: ClassVar = "torch"
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_points: int | None = None,
-        length: float = 1.5,
-        n_starts: int = 12,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_points = n_points
-        self.length = length
-        self.n_starts = n_starts
-        self.random_state = random_state
+    n_points: int | None = None
+    length: float = 1.5
+    n_starts: int = 12
 
     def _fit(self, X: torch.Tensor) -> None:
         if X.shape[1] > MOST_DIMENSIONS:

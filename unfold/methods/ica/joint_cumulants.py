@@ -1,11 +1,12 @@
 """The joint fit of cumulants for dense codes: where it starts, which atoms it exchanges."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants
 from unfold.methods.ica.subspace_power import (
@@ -23,7 +24,6 @@ from unfold.methods.ica.tensor_fit import (
     shifted,
     subset,
 )
-from unfold.sparse_coding.solution import Status
 
 #: Phases of the fit: how strongly coefficients are tied across atoms, for how many steps.
 TIED = ((10.0, 25),)
@@ -183,6 +183,7 @@ def pruned(moments: Cumulants, fit: CumulantFit, share: float = 0.2) -> Cumulant
     return fit_cumulants(moments, kept.atoms, kept.coefficients, phases=LOOSE)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class JointCumulants(Recovery):
     """Joint fit of third- to fifth-order cumulants by rank-one terms (to sixth for d <= 8).
 
@@ -198,7 +199,6 @@ class JointCumulants(Recovery):
         How many directions; unless given, terms are added while each buys more than its noise.
     max_exchanges : int
         Rounds of exchanging weak terms.
-    random_state : int, RandomState or None
 
     Attributes
     ----------
@@ -215,7 +215,7 @@ class JointCumulants(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="moments",
+        family="ica",
         solves="least squares of rank-one terms on cumulants of orders 3, 4, 5 (6 for d <= 8)",
         paper="own; after De Lathauwer, Castaing and Cardoso 2007",
         cost="O(N d^5 / 120) for the moments, once; O(k^3 d^3 / 3) a Gauss-Newton step",
@@ -224,16 +224,7 @@ class JointCumulants(Recovery):
     )
     backend: ClassVar = "torch"
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        max_exchanges: int = 4,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.max_exchanges = max_exchanges
-        self.random_state = random_state
+    max_exchanges: int = 4
 
     def _fit(self, X: Tensor) -> None:
         if X.shape[1] > 40:
@@ -249,7 +240,7 @@ class JointCumulants(Recovery):
         self.misfit_ = misfit(fit)
         self.n_iter_ = fit.n_iter
         if self.misfit_ > 1.3:
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
 
     def _encode(self, X: Tensor) -> Tensor:
         return sparsest_codes(X, self.components_, self.mean_)

@@ -3,14 +3,13 @@
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.atoms import complete_width, skewness_signs
-from unfold.methods.base import MethodCard, Recovery
-from unfold.sparse_coding.solution import Status
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +51,23 @@ def whitening(X: np.ndarray, k: int) -> Whitening:
     return Whitening(mean, axes[:, :rank] / spread, spread[:, None] * axes[:, :rank].T)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LinearUnmixing(Recovery):
     """Abstract method that finds at most ``d`` sources, all of them linear in the data.
 
     ``_unmix`` gets white data and returns the unmixing matrix. Directions are the columns of
     its inverse, signed so that sources are positively skewed. Codes are linear and need no
     mean: with as many directions as dimensions, ``X @ inv(D)`` gives sources with their offset.
+
+    Parameters
+    ----------
+    max_iter : int
+    tol : float
+        Change of the unmixing matrix at which the iteration ends.
     """
+
+    max_iter: int = 500
+    tol: float = 1e-6
 
     @abstractmethod
     def _unmix(self, white: np.ndarray) -> np.ndarray:
@@ -78,6 +87,7 @@ class LinearUnmixing(Recovery):
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class FastICA(LinearUnmixing):
     """Independent components by the fixed-point iteration of scikit-learn's FastICA.
 
@@ -92,7 +102,6 @@ class FastICA(LinearUnmixing):
     max_iter : int
     tol : float
         Change of the unmixing matrix at which to stop.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -108,20 +117,9 @@ class FastICA(LinearUnmixing):
         hints={},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        fun: Literal["logcosh", "exp", "cube"] = "logcosh",
-        max_iter: int = 200,
-        tol: float = 1e-4,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.fun = fun
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
+    fun: Literal["logcosh", "exp", "cube"] = "logcosh"
+    max_iter: int = 200
+    tol: float = 1e-4
 
     def _unmix(self, white: np.ndarray) -> np.ndarray:
         from sklearn.decomposition import FastICA as SklearnFastICA
@@ -137,7 +135,7 @@ class FastICA(LinearUnmixing):
             warnings.simplefilter("ignore", ConvergenceWarning)
             ica.fit(white)
         self.n_iter_ = int(ica.n_iter_)
-        self.status_ = Status.MAX_ITER if self.n_iter_ >= self.max_iter else Status.CONVERGED
+        self.status_ = FitStatus.MAX_ITER if self.n_iter_ >= self.max_iter else FitStatus.CONVERGED
         return ica.components_
 
 
@@ -152,7 +150,6 @@ class Picard(LinearUnmixing):
     max_iter : int
     tol : float
         Largest entry of the relative gradient at which to stop.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -169,19 +166,6 @@ class Picard(LinearUnmixing):
         fails="with more features than dimensions: every direction is then a compromise",
         hints={},
     )
-
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        max_iter: int = 500,
-        tol: float = 1e-6,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
 
     def _unmix(self, white: np.ndarray) -> np.ndarray:
         from picard import picard
@@ -201,5 +185,5 @@ class Picard(LinearUnmixing):
                 tol=self.tol,
                 return_n_iter=True,
             )
-        self.status_ = Status.MAX_ITER if self.n_iter_ >= self.max_iter else Status.CONVERGED
+        self.status_ = FitStatus.MAX_ITER if self.n_iter_ >= self.max_iter else FitStatus.CONVERGED
         return W

@@ -1,17 +1,18 @@
 """Overcomplete independent component analysis by a soft reconstruction constraint."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from unfold.methods.atoms import drawn_samples, root_mean_square, skewness_signs, width
-from unfold.methods.base import MethodCard
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
 from unfold.methods.ica.linear_ica import whitening
-from unfold.sparse_coding.solution import Status
 
 
 @final
+@dataclass(eq=False, repr=False, kw_only=True)
 class ReconstructionICA(SparseCoder):
     """Overcomplete ICA: sparse responses whose filters, transposed, must rebuild white data.
 
@@ -30,7 +31,6 @@ class ReconstructionICA(SparseCoder):
     max_iter : int
     max_samples : int
         Samples used, drawn at random where there are more.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -48,24 +48,9 @@ class ReconstructionICA(SparseCoder):
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        sparsity: float = 0.2,
-        positive: bool = True,
-        alpha: float = 0.05,
-        max_iter: int = 200,
-        max_samples: int = 10_000,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.sparsity = sparsity
-        self.positive = positive
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.max_samples = max_samples
-        self.random_state = random_state
+    sparsity: float = 0.2
+    max_iter: int = 200
+    max_samples: int = 10_000
 
     def _fit(self, X: np.ndarray) -> None:
         from scipy.optimize import minimize
@@ -88,7 +73,7 @@ class ReconstructionICA(SparseCoder):
             options={"maxiter": self.max_iter},
         )
         self.n_iter_ = int(result.nit)
-        self.status_ = Status.MAX_ITER if result.status == 1 else Status.CONVERGED
+        self.status_ = FitStatus.MAX_ITER if result.status == 1 else FitStatus.CONVERGED
         W = result.x.reshape(k, -1)
         self.components_ = (W * skewness_signs(Y @ W.T)[:, None]) @ coordinates.backward
 

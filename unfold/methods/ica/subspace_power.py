@@ -6,7 +6,8 @@ their number stays below about half of d (d + 1) / 2. A power iteration projecte
 climbs to one of them from every start (Kileel and Pereira 2019).
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -189,6 +190,7 @@ def replicated(
     return whole[better] if len(better) else kept
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SubspacePower(Recovery):
     """Subspace power method on the whitened fourth cumulant.
 
@@ -206,7 +208,6 @@ class SubspacePower(Recovery):
     stacked : bool
         Add orders 3 and 5 (to dimension 32), each weighted by what it carries; order 4 alone is
         cheaper and as good at densities to .1, but vanishes near density .4.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -214,7 +215,7 @@ class SubspacePower(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="moments",
+        family="ica",
         solves="rank-one points of the span of the fourth cumulant of white data",
         paper="Kileel and Pereira 2019, Subspace power method for symmetric tensor decomposition",
         cost="O(N d^4 / 24) for the moments, once; O(k d^2) a start and iteration",
@@ -223,18 +224,8 @@ class SubspacePower(Recovery):
     )
     backend: ClassVar = "torch"
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_starts: int = 12,
-        stacked: bool = True,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_starts = n_starts
-        self.stacked = stacked
-        self.random_state = random_state
+    n_starts: int = 12
+    stacked: bool = True
 
     def _fit(self, X: torch.Tensor) -> None:
         if X.shape[1] > 80:

@@ -1,18 +1,18 @@
 """Directions that the largest values point to, climbed from samples: for many dimensions."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unfold.methods.atoms import joined, spread_out
-from unfold.methods.base import MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import pursue, sparsest_codes
 from unfold.methods.dictionary_learning.refinement import Refined, anneal, normalised, used_enough
 from unfold.methods.ica.subspace_power import unit
 from unfold.methods.ica.whitening import chunks, whitening
-from unfold.sparse_coding.solution import Status
 
 #: Samples that tails and residuals are taken from, and that the last polish looks at.
 TAIL, FINISH = 40_000, 20_000
@@ -162,6 +162,7 @@ def mean_shift(
     return V, torch.as_tensor(counts)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TailPower(Recovery):
     """Tail power iteration with reseeding from residuals and an annealed polish.
 
@@ -175,11 +176,10 @@ class TailPower(Recovery):
         How many directions; unless given, those that enough samples need.
     max_rounds : int
         Most rounds of reseeding.
-    random_state : int, RandomState or None
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="moments",
+        family="ica",
         solves="fixed points of the mean of samples beyond a threshold along a direction",
         paper="own; the nonlinearity replaces the cube of Qu et al. 2020, Geometric analysis of "
         "nonconvex optimization landscapes for overcomplete learning",
@@ -188,12 +188,7 @@ class TailPower(Recovery):
         enumerates=True,
     )
 
-    def __init__(
-        self, n_components: int | None = None, *, max_rounds: int = 4, random_state: Any = 0
-    ) -> None:
-        self.n_components = n_components
-        self.max_rounds = max_rounds
-        self.random_state = random_state
+    max_rounds: int = 4
 
     def _fit(self, X: np.ndarray) -> None:
         none = np.empty((0, X.shape[1]))
@@ -209,7 +204,7 @@ class TailPower(Recovery):
         self.n_iter_ = result.n_iter
         self.noise_ = 0.0 if result.exact else result.noise
         if result.exact_fraction < 0.05:
-            self.status_ = Status.STALLED
+            self.status_ = FitStatus.STALLED
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
         return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=self.noise_))

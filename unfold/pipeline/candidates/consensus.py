@@ -4,10 +4,10 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
+from unfold.methods.base import FitStatus
 from unfold.methods.dictionary_learning.consensus import Consensus
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split
-from unfold.sparse_coding.solution import Status
 
 
 def agreement(split: Split) -> Candidate:
@@ -19,5 +19,6 @@ def agreement(split: Split) -> Candidate:
     return Candidate(
         "consensus of K-SVD runs", method.components_, method.votes_,
         {"votes": float(method.votes_.mean()), "n_active": float(method.n_active_)},
-        n_iter=method.n_iter_, sure=method.status_ is Status.CONVERGED, positive=method.positive_,
+        n_iter=method.n_iter_, sure=method.status_ is FitStatus.CONVERGED,
+        positive=method.positive_,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Active sets: the exact, finite way to solve sparse convex problems sample by sample."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from unfold.sparse_coding.solvers.gram import (
 )
 
 
+@dataclass(eq=False, repr=False)
 class ActiveSet(Solver):
     """Solve lasso and elastic net exactly by growing and shrinking the support.
 
@@ -50,9 +51,8 @@ class ActiveSet(Solver):
 
     takes = ("lasso", "elastic_net")
 
-    def __init__(self, max_iter: int | None = None, block_size: int | None = None) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int | None = None
+    block_size: int | None = None
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         return self._search(problem, options, wants_mixed(problem))

@@ -1,6 +1,6 @@
 """Basis pursuit, exact or denoising, by finding the lasso that has the wanted residual."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.batched import restrict
 
 
+@dataclass(eq=False, repr=False)
 class Discrepancy(Solver):
     """Solve ``min ||z||_1`` with a bound on the residual through lassos of the right ``alpha``.
 
@@ -34,9 +35,8 @@ class Discrepancy(Solver):
 
     takes = ("bpdn", "basis_pursuit")
 
-    def __init__(self, max_iter: int = 60, block_size: int = 1024) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int = 60
+    block_size: int = 1024
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         blocks = [

@@ -1,5 +1,6 @@
 """Coordinate descent: simple, exact in the limit, slow where atoms are coherent."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from unfold.sparse_coding.solvers.blocks import over_blocks
 from unfold.sparse_coding.solvers.gram import gram_matrix, squared_norms
 
 
+@dataclass(eq=False, repr=False)
 class CoordinateDescent(Solver):
     """Solve lasso and elastic net one coordinate at a time, over the Gram matrix.
 
@@ -27,9 +29,8 @@ class CoordinateDescent(Solver):
 
     takes = ("lasso", "elastic_net")
 
-    def __init__(self, max_iter: int = 20_000, block_size: int = 256) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int = 20_000
+    block_size: int = 256
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         from unfold.sparse_coding.kernels.coordinate_descent import descend_coordinates

@@ -1,5 +1,6 @@
 """Greedy and thresholding methods on whole batches: matching pursuit, IHT, batched OMP."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unfold.sparse_coding.certificates import relative_residual
@@ -26,6 +27,7 @@ def _within(batch: Batch) -> "torch.Tensor":
     )
 
 
+@dataclass(eq=False, repr=False)
 class MatchingPursuit(BatchedSolver):
     """Matching pursuit: subtract the best atom's share, never revise; the simplest of all.
 
@@ -43,9 +45,8 @@ class MatchingPursuit(BatchedSolver):
     certificate_kind = _KIND
     check_every = 1
 
-    def __init__(self, max_iter: int = 2000, block_size: int = 8192) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int = 2000
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         batch.state["C"] = batch.b.clone()
@@ -65,6 +66,7 @@ class MatchingPursuit(BatchedSolver):
         batch.state["C"] = C - step * (atoms @ batch.D.T)
 
 
+@dataclass(eq=False, repr=False)
 class IHT(BatchedSolver):
     """Normalised iterative hard thresholding: gradient steps onto the ``n_nonzero`` largest codes.
 
@@ -82,10 +84,9 @@ class IHT(BatchedSolver):
     takes = ("l0_sparsity",)
     certificate_kind = _KIND
 
-    def __init__(self, max_iter: int = 5000, check_every: int = 20, block_size: int = 8192) -> None:
-        self.max_iter = max_iter
-        self.check_every = check_every
-        self.block_size = block_size
+    max_iter: int = 5000
+    check_every: int = 20
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         batch.fixed["safe"] = 1 / batch.lipschitz()
@@ -122,6 +123,7 @@ def _top(Z: "torch.Tensor", n_nonzero: int, positive: bool) -> "torch.Tensor":
     return kept.clamp(min=0) if positive else kept
 
 
+@dataclass(eq=False, repr=False)
 class BatchedOMP(BatchedSolver):
     """Orthogonal matching pursuit of whole batches on their device, signed or non-negative.
 
@@ -143,9 +145,8 @@ class BatchedOMP(BatchedSolver):
     certificate_kind = _KIND
     check_every = 1
 
-    def __init__(self, max_iter: int = 1000, block_size: int = 8192) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int = 1000
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         import torch

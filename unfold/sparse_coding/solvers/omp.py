@@ -1,6 +1,6 @@
 """Greedy pursuits for the L0 problems."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from unfold.sparse_coding.solvers.gram import (
 )
 
 
+@dataclass(eq=False, repr=False)
 class OMP(Solver):
     """Orthogonal matching pursuit, signed or non-negative, in batches over a Gram matrix.
 
@@ -48,9 +49,8 @@ class OMP(Solver):
 
     takes = ("l0_sparsity", "l0_error")
 
-    def __init__(self, max_iter: int | None = None, block_size: int | None = None) -> None:
-        self.max_iter = max_iter
-        self.block_size = block_size
+    max_iter: int | None = None
+    block_size: int | None = None
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         counted = problem.kind == "l0_sparsity"  # an error bound is met or not by a hair

@@ -1,8 +1,11 @@
 """Proximal and splitting methods on whole batches: FISTA, ADMM, LCA."""
 
+from dataclasses import dataclass
+
 from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
 
+@dataclass(eq=False, repr=False)
 class FISTA(BatchedSolver):
     """Accelerated proximal gradient with a restart per sample; the default on a GPU.
 
@@ -22,12 +25,9 @@ class FISTA(BatchedSolver):
 
     takes = ("lasso", "elastic_net")
 
-    def __init__(
-        self, max_iter: int = 20_000, check_every: int = 20, block_size: int = 8192
-    ) -> None:
-        self.max_iter = max_iter
-        self.check_every = check_every
-        self.block_size = block_size
+    max_iter: int = 20_000
+    check_every: int = 20
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         batch.fixed["step"] = 1 / batch.lipschitz()
@@ -46,6 +46,7 @@ class FISTA(BatchedSolver):
         batch.state["Z"], batch.state["t"] = new, t_new
 
 
+@dataclass(eq=False, repr=False)
 class ADMM(BatchedSolver):
     """Alternating direction method of multipliers: one factorisation serves every sample.
 
@@ -65,17 +66,10 @@ class ADMM(BatchedSolver):
 
     takes = ("lasso", "elastic_net")
 
-    def __init__(
-        self,
-        rho: float | None = None,
-        max_iter: int = 20_000,
-        check_every: int = 20,
-        block_size: int = 8192,
-    ) -> None:
-        self.rho = rho
-        self.max_iter = max_iter
-        self.check_every = check_every
-        self.block_size = block_size
+    rho: float | None = None
+    max_iter: int = 20_000
+    check_every: int = 20
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         import torch
@@ -98,6 +92,7 @@ class ADMM(BatchedSolver):
         batch.state["U"] = U + V - batch.state["Z"]
 
 
+@dataclass(eq=False, repr=False)
 class LCA(BatchedSolver):
     """Locally competitive algorithm: leaky integrators that inhibit each other.
 
@@ -119,17 +114,10 @@ class LCA(BatchedSolver):
 
     takes = ("lasso",)
 
-    def __init__(
-        self,
-        rate: float = 1.0,
-        max_iter: int = 50_000,
-        check_every: int = 50,
-        block_size: int = 8192,
-    ) -> None:
-        self.rate = rate
-        self.max_iter = max_iter
-        self.check_every = check_every
-        self.block_size = block_size
+    rate: float = 1.0
+    max_iter: int = 50_000
+    check_every: int = 50
+    block_size: int = 8192
 
     def _start(self, batch: Batch) -> None:
         import torch

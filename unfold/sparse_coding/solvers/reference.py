@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ class Reference(Solver):
         return np.minimum(*both)
 
 
+@dataclass(eq=False, repr=False)
 class BestSubset(Solver):
     """Solve L0 exactly by trying every support, smallest first.
 
@@ -98,8 +100,7 @@ class BestSubset(Solver):
 
     takes = ("l0_sparsity", "l0_error")
 
-    def __init__(self, max_supports: int = 200_000) -> None:
-        self.max_supports = max_supports
+    max_supports: int = 200_000
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)

@@ -1,6 +1,6 @@
 """Reweighted L1: concave penalties as a sequence of weighted convex problems."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.batched import restrict
 
 
+@dataclass(eq=False, repr=False)
 class Reweighted(Solver):
     """Solve the log-sum penalty by majorising it: each round is a lasso with new weights.
 
@@ -35,12 +36,9 @@ class Reweighted(Solver):
 
     takes = ("log_sum",)
 
-    def __init__(
-        self, inner: Solver | None = None, max_iter: int = 50, block_size: int = 1024
-    ) -> None:
-        self.inner = inner
-        self.max_iter = max_iter
-        self.block_size = block_size
+    inner: Solver | None = None
+    max_iter: int = 50
+    block_size: int = 1024
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         blocks = [
