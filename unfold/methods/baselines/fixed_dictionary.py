@@ -5,7 +5,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from unfold.io.activations import read_matrix
+from unfold.io.matrix import read_matrix
 from unfold.methods.atoms import root_mean_square
 from unfold.methods.base import MethodCard
 from unfold.methods.codes import SparseCoder
