@@ -38,11 +38,12 @@ class Fit:
 
 def pursue(X: np.ndarray, D: np.ndarray, n_nonzero: int, error: float) -> Fit:
     """Code samples, non-negatively, over at most ``n_nonzero`` atoms or to residual ``error``."""
+    from unfold.sparse_coding.forms import AtMost
     from unfold.sparse_coding.problem import Options, SparseProblem
     from unfold.sparse_coding.solvers.omp import OMP
 
     n_nonzero = max(1, min(n_nonzero, X.shape[1], len(D)))
-    problem = SparseProblem("l0_sparsity", X, D, n_nonzero=n_nonzero, error=error)
+    problem = SparseProblem(AtMost(n_nonzero, error), X, D)
     codes = sparse.csr_array(OMP().solve(problem, Options(sparse_output=True)).codes)
     codes.eliminate_zeros()
     residual = np.linalg.norm(X - codes @ D, axis=1)
@@ -138,12 +139,13 @@ def reweighted_codes(
     Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted L1 minimization.
     """
     from unfold.sparse_coding.encode import sparse_encode
+    from unfold.sparse_coding.forms import Lasso
     from unfold.sparse_coding.problem import Options, SparseProblem
     from unfold.sparse_coding.solvers.active_set import ActiveSet
 
     codes = np.asarray(sparse_encode(X, D, alpha=alpha, positive=True, tol=1e-4).codes)
     for _ in range(n_reweights):
         weights = alpha / (1 + codes / epsilon)
-        problem = SparseProblem("lasso", X, D, alpha=weights)
+        problem = SparseProblem(Lasso(weights), X, D)
         codes = np.asarray(ActiveSet().solve(problem, Options(tol=1e-4)).codes)
     return codes

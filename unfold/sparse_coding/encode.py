@@ -8,8 +8,18 @@ import numpy as np
 from unfold.arrays import check_activations, is_tensor, to_numpy, to_tensor
 from unfold.sparse_coding.certificates import relative_residual
 from unfold.sparse_coding.debias import debias as least_squares_on_support
-from unfold.sparse_coding.penalties import Penalty, as_penalty
-from unfold.sparse_coding.problem import Kind, Options, SparseProblem
+from unfold.sparse_coding.forms import (
+    PENALTIES,
+    AtMost,
+    BasisPursuit,
+    BasisPursuitDenoising,
+    ElasticNet,
+    Form,
+    Lasso,
+    LogSum,
+    WithinError,
+)
+from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.choice import as_solver
@@ -20,7 +30,7 @@ def sparse_encode(
     D: Any,
     *,
     alpha: Any = None,
-    penalty: str | Penalty = "l1",
+    penalty: str | Form = "l1",
     positive: bool = True,
     solver: str | Solver = "auto",
     n_nonzero: int | None = None,
@@ -47,7 +57,7 @@ def sparse_encode(
         Directions, one a row, of any norm but zero.
     alpha : float or array of shape (k,), optional
         Weight of the penalty, per atom if an array; required by the penalised forms.
-    penalty : {"l1", "elastic_net", "log_sum", "l0"} or Penalty
+    penalty : {"l1", "elastic_net", "log_sum", "l0"}, or `ElasticNet`, `LogSum`
     positive : bool
         Whether codes must be non-negative.
     solver : "auto", str or Solver
@@ -83,18 +93,10 @@ def sparse_encode(
     X, D = _check_pair(X, D)
     if mean is not None:
         X = X - _check_vector(mean, X, X.shape[1], "mean")
-    penalty = as_penalty(penalty)
+    weights = None if alpha is None else _check_alpha(alpha, X, D)
+    form = _form(penalty, weights, n_nonzero, error)
     problem = SparseProblem(
-        kind=_kind(penalty, alpha, n_nonzero, error),
-        X=X,
-        D=D,
-        alpha=_check_alpha(1.0 if alpha is None else alpha, X, D),
-        positive=positive,
-        l2=_l2(penalty, alpha),
-        epsilon=getattr(penalty, "epsilon", 0.1),
-        error=0.0 if error is None else float(error),
-        n_nonzero=0 if n_nonzero is None else int(n_nonzero),
-        gram=None if gram is None else _check_gram(gram, D),
+        form, X, D, positive=positive, gram=None if gram is None else _check_gram(gram, D)
     )
     if n_threads < 1:
         raise ValueError(f"n_threads must be at least 1, got {n_threads}.")
@@ -167,50 +169,50 @@ def _check_gram(gram: Any, D: Any) -> Any:
     return to_tensor(gram, D.device).to(D.dtype) if is_tensor(D) else np.asarray(to_numpy(gram))
 
 
-def _l2(penalty: Penalty, alpha: Any) -> float:
-    if penalty.name != "elastic_net":
-        return 0.0
-    ridge = float(getattr(penalty, "ridge", 0.0))
-    if ridge < 0 or not np.ndim(alpha) == 0:
-        raise ValueError(
-            f"The elastic net needs ridge >= 0 (got {ridge}) and a scalar alpha (got shape "
-            f"{np.shape(alpha)})."
-        )
-    return ridge * float(alpha)
-
-
-def _kind(penalty: Penalty, alpha: Any, n_nonzero: int | None, error: float | None) -> Kind:
+def _form(penalty: str | Form, alpha: Any, n_nonzero: int | None, error: float | None) -> Form:
+    """Return what is to be minimised, from what was asked for."""
     if error is not None and not 0 <= error < float("inf"):
         raise ValueError(f"error must be finite and at least 0, got {error}.")
-    if penalty.name == "l0":
-        return _l0_kind(n_nonzero, error)
+    if penalty == "l0":
+        return _counted(n_nonzero, error)
+    if not isinstance(penalty, Form) and penalty not in PENALTIES:
+        known = sorted({*PENALTIES, "l0"})
+        raise ValueError(f"Unknown penalty {penalty!r}: give one of {known} or an object.")
+    form = penalty if isinstance(penalty, Form) else PENALTIES[penalty]()
     if n_nonzero is not None:
-        raise ValueError(f"n_nonzero goes with penalty='l0', not with {penalty.name!r}.")
+        raise ValueError(f"n_nonzero goes with penalty='l0', not with {form.name!r}.")
     if error is None:
-        if alpha is None:
-            raise ValueError(
-                f"penalty={penalty.name!r} needs alpha, or error for its bounded form."
-            )
-        kinds: dict[str, Kind] = {
-            "l1": "lasso",
-            "elastic_net": "elastic_net",
-            "log_sum": "log_sum",
-        }
-        return kinds[penalty.name]
-    if penalty.name != "l1":
-        raise ValueError(f"error goes with penalty 'l1' or 'l0', not with {penalty.name!r}.")
+        return _penalised(form, alpha)
+    if not isinstance(form, Lasso):
+        raise ValueError(f"error goes with penalty 'l1' or 'l0', not with {form.name!r}.")
     if alpha is not None and not bool((np.asarray(to_numpy(alpha)) > 0).all()):
         raise ValueError(
             "With error, alpha holds the weights inside the norm: all must be positive."
         )
-    return "bpdn" if error > 0 else "basis_pursuit"
+    inside = 1.0 if alpha is None else alpha
+    return BasisPursuitDenoising(float(error), inside) if error > 0 else BasisPursuit(inside)
 
 
-def _l0_kind(n_nonzero: int | None, error: float | None) -> Kind:
+def _penalised(form: Form, alpha: Any) -> Form:
+    if alpha is None:
+        raise ValueError(f"penalty={form.name!r} needs alpha, or error for its bounded form.")
+    if isinstance(form, ElasticNet) and (form.ridge < 0 or np.ndim(alpha) != 0):
+        raise ValueError(
+            f"The elastic net needs ridge >= 0 (got {form.ridge}) and a scalar alpha (got shape "
+            f"{np.shape(alpha)})."
+        )
+    if not isinstance(form, Lasso | ElasticNet | LogSum):
+        raise ValueError(
+            f"penalty={form.name!r} is constrained: give error, or n_nonzero with penalty='l0'."
+        )
+    return replace(form, alpha=alpha)
+
+
+def _counted(n_nonzero: int | None, error: float | None) -> Form:
     if (n_nonzero is None) == (error is None):
         raise ValueError("penalty='l0' needs exactly one of n_nonzero and error.")
-    if n_nonzero is None:
-        return "l0_error"
+    if error is not None:
+        return WithinError(float(error))
     if not isinstance(n_nonzero, (int, np.integer)) or n_nonzero < 1:
         raise ValueError(f"n_nonzero must be an integer of at least 1, got {n_nonzero!r}.")
-    return "l0_sparsity"
+    return AtMost(int(n_nonzero))

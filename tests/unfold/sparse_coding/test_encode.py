@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 from sklearn.linear_model import Lasso
 
 from unfold.sparse_coding.encode import sparse_encode
-from unfold.sparse_coding.penalties import ElasticNet
+from unfold.sparse_coding.forms import ElasticNet
 from unfold.sparse_coding.solution import Status
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.clustering.ancestry import parents_of
 from unfold.methods.clustering.local_subspaces import local_subspaces, meet
-from unfold.methods.clustering.mean_shift import MeanShift, find_clusters, silence
+from unfold.methods.clustering.mean_shift import ClusterMethod, find_clusters, silence
 from unfold.methods.clustering.residuals import completed
 
 
-class SubspaceIntersection(MeanShift):
+class SubspaceIntersection(ClusterMethod):
     """Features of a hierarchy, read off where the fans of events meet.
 
     The samples of one event (one path from root to leaf) vary in the magnitudes of the features

@@ -292,7 +292,19 @@ def _sums_of_earlier(C: np.ndarray, error: float) -> np.ndarray:
     return sums
 
 
-class MeanShift(Recovery):
+class ClusterMethod(Recovery):
+    """Abstract method that reads directions off clusters of samples about the one that repeats."""
+
+    def _centred(self, X: np.ndarray) -> np.ndarray:
+        found = repeated_point(X)
+        self.mean_ = np.zeros(X.shape[1]) if found is None else found
+        return np.asarray((X - self.mean_).astype(X.dtype))
+
+    def _encode(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(sparsest_codes(X, self.components_, self.mean_))
+
+
+class MeanShift(ClusterMethod):
     """Directions of single events: what the sparsest code of the data is made of.
 
     Clusters of nearly parallel samples are single features in a flat world, and whole paths from
@@ -313,11 +325,6 @@ class MeanShift(Recovery):
         enumerates=True,
     )
 
-    def _centred(self, X: np.ndarray) -> np.ndarray:
-        found = repeated_point(X)
-        self.mean_ = np.zeros(X.shape[1]) if found is None else found
-        return np.asarray((X - self.mean_).astype(X.dtype))
-
     def _fit(self, X: np.ndarray) -> None:
         centred, rng = self._centred(X), self._rng()
         centres = find_clusters(centred, rng, noise=silence(centred, rng)).centres
@@ -325,6 +332,3 @@ class MeanShift(Recovery):
             self.status_ = FitStatus.STALLED
             centres = centred[np.linalg.norm(centred, axis=1).argmax()][None]
         self.components_ = centres[: self.n_components]
-
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sparsest_codes(X, self.components_, self.mean_))

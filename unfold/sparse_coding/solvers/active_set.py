@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unfold.sparse_coding.forms import ElasticNet, Lasso
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import CertificateKind, Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
@@ -49,7 +50,7 @@ class ActiveSet(Solver):
     problems. Lawson and Hanson (1974), Solving Least Squares Problems.
     """
 
-    takes = ("lasso", "elastic_net")
+    takes = (Lasso, ElasticNet)
 
     max_iter: int | None = None
     block_size: int | None = None
@@ -84,21 +85,21 @@ class _Search:
         self, problem: SparseProblem, options: Options, max_iter: int, block_size: int, mixed: bool
     ) -> None:
         k, d = problem.D.shape
-        given = np.atleast_2d(np.asarray(problem.alpha, problem.D.dtype))
+        given = np.atleast_2d(np.asarray(problem.form.alpha, problem.D.dtype))
         self.uniform = given.shape[1] == 1
         # writable and contiguous: kernels compile anew for arrays that are not
         self.alpha = np.repeat(given, k // given.shape[1], axis=1)
         self.gap = bool((given > 0).all())
         self.problem, self.tol, self.max_iter = problem, options.tol, max_iter
         # with a ridge, more atoms than dimensions can be active
-        self.size = min(k, 8 * d if problem.l2 else d) + 1
+        self.size = min(k, 8 * d if problem.form.l2 else d) + 1
         self.block_size, self.mixed = block_size, mixed and self.gap
         self.products = Products(problem, options, self.mixed)
 
     def some(self, rows: np.ndarray) -> SparseProblem:
         """Return the problem of some of the samples."""
-        alpha = self.alpha[rows] if self.alpha.shape[0] > 1 else self.problem.alpha
-        return replace(self.problem, X=self.problem.X[rows], alpha=alpha)
+        alpha = self.alpha[rows] if self.alpha.shape[0] > 1 else self.problem.form.alpha
+        return replace(self.problem, X=self.problem.X[rows], form=self.problem.form.weighted(alpha))
 
     def scratch(self) -> Any:
         from unfold.sparse_coding.kernels.active_set import workspace
@@ -128,8 +129,8 @@ class _Search:
         X = part.astype(products.dtype, copy=False)
         correlations = np.matmul(X, products.D.T, out=correlations[: len(part)])
         solve_gram(
-            correlations, squared_norms(part), products.form_gram(), alpha, weight, self.problem.l2,
-            self.problem.positive, self.uniform and self.gap, self.gap,
+            correlations, squared_norms(part), products.form_gram(), alpha, weight,
+            self.problem.form.l2, self.problem.positive, self.uniform and self.gap, self.gap,
             X, products.D, X.dtype == np.float32 and not self.mixed, self.mixed,
             max(self.tol, 1e-5) if self.mixed else self.tol, products.rank_tol, self.max_iter,
             cut_share(len(products.D)), work, *out.outputs,
@@ -144,7 +145,7 @@ class _Search:
 
         problem, most = self.problem, int(out.counts.max())
         refine(
-            part, problem.D, correlations, self.weights(rows, np.float64)[0], problem.l2,
+            part, problem.D, correlations, self.weights(rows, np.float64)[0], problem.form.l2,
             problem.positive, True, self.products.reach, self.products.largest,
             rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
             out.values, out.counts, out.certificate,

@@ -9,10 +9,9 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 
 from unfold.arrays import is_tensor, like, to_numpy, to_tensor
+from unfold.sparse_coding.forms import Form
 from unfold.sparse_coding.problem import (
     DEFAULT_OPTIONS,
-    IN_WORDS,
-    Kind,
     Options,
     SparseProblem,
     is_scalar,
@@ -23,11 +22,11 @@ from unfold.sparse_coding.solution import Solution
 class Solver(BaseEstimator, ABC):
     """Abstract solver: a parameter object that turns a `SparseProblem` into a `Solution`.
 
-    A subclass stores its parameters verbatim, lists in ``takes`` the kinds of problem it solves,
+    A subclass stores its parameters verbatim, lists in ``takes`` the forms of problem it solves,
     and writes ``_solve``. Certificates are computed at the codes it returns.
     """
 
-    takes: ClassVar[tuple[Kind, ...]]
+    takes: ClassVar[tuple[type[Form], ...]]
     backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
 
     @final
@@ -39,10 +38,12 @@ class Solver(BaseEstimator, ABC):
         ValueError
             If this solver does not take problems of that kind; the message names both.
         """
-        if problem.kind not in self.takes:
+        if type(problem.form) not in self.takes:
             raise ValueError(
-                f"{type(self).__name__} does not solve {problem.kind} ({IN_WORDS[problem.kind]}). "
-                f"It takes: {', '.join(self.takes)}. Use solver='auto', or one that takes it."
+                f"{type(self).__name__} does not solve {problem.form.name} "
+                f"({problem.form.words}). "
+                f"It takes: {', '.join(form.name for form in self.takes)}. "
+                f"Use solver='auto', or one that takes it."
             )
         solution = self._solve(self._inside(problem), options)
         return _outside(solution, problem.X, options.sparse_output)
@@ -50,18 +51,13 @@ class Solver(BaseEstimator, ABC):
     def _inside(self, problem: SparseProblem) -> SparseProblem:
         """Return the problem in the kind of array this solver works on."""
         move = to_numpy if self.backend == "numpy" else to_tensor
-        given: dict[str, Any] = {
-            "X": problem.X,
-            "D": problem.D,
-            "alpha": problem.alpha,
-            "gram": problem.gram,
-        }
-        inside: dict[str, Any] = {n: v if is_scalar(v) else move(v) for n, v in given.items()}
-        return replace(problem, **inside)
+        alpha, gram = (v if is_scalar(v) else move(v) for v in (problem.form.alpha, problem.gram))
+        form = problem.form.weighted(alpha)
+        return replace(problem, form=form, X=move(problem.X), D=move(problem.D), gram=gram)
 
     @abstractmethod
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
-        """Solve a problem whose kind is among ``takes``."""
+        """Solve a problem whose form is among ``takes``."""
 
 
 def _outside(solution: Solution, X: Any, sparse_output: bool) -> Solution:

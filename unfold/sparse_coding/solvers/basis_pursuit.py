@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unfold.sparse_coding.certificates import bounded_gap
+from unfold.sparse_coding.forms import BasisPursuit, BasisPursuitDenoising, Lasso
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
@@ -33,7 +34,7 @@ class Discrepancy(Solver):
     (1998), Atomic decomposition by basis pursuit.
     """
 
-    takes = ("bpdn", "basis_pursuit")
+    takes = (BasisPursuitDenoising, BasisPursuit)
 
     max_iter: int = 60
     block_size: int = 1024
@@ -50,35 +51,35 @@ class Discrepancy(Solver):
     def _solve_block(self, problem: SparseProblem, options: Options) -> tuple[np.ndarray, ...]:
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
         n, k = X.shape[0], D.shape[0]
-        weights = np.broadcast_to(np.asarray(problem.alpha, np.float64), (k,))
+        weights = np.broadcast_to(np.asarray(problem.form.alpha, np.float64), (k,))
         norms = np.linalg.norm(X, axis=1)
         correlations = X @ D.T if problem.positive else abs(X @ D.T)
         top = (correlations / weights).max(1)
         codes, n_iter = np.zeros((n, k)), np.zeros(n, np.int64)
-        certificate = np.where(norms > problem.error, np.inf, 0.0)
-        status = np.where(norms > problem.error, int(Status.MAX_ITER), int(Status.CONVERGED))
-        status[(top <= 0) & (norms > problem.error)] = int(Status.INFEASIBLE)
+        certificate = np.where(norms > problem.form.error, np.inf, 0.0)
+        status = np.where(norms > problem.form.error, int(Status.MAX_ITER), int(Status.CONVERGED))
+        status[(top <= 0) & (norms > problem.form.error)] = int(Status.INFEASIBLE)
         alpha = 0.1 * top
-        inside = replace(problem, kind="lasso", D=D, gram=D @ D.T)
+        inside = replace(problem, D=D, gram=D @ D.T)
         for round_ in range(self.max_iter):
             left = np.flatnonzero(status == int(Status.MAX_ITER))
             if len(left) == 0:
                 break
-            lasso = replace(inside, X=X[left], alpha=alpha[left, None] * weights)
+            lasso = replace(inside, X=X[left], form=Lasso(alpha[left, None] * weights))
             found = ActiveSet().solve(lasso, Options(1e-13, options.n_threads)).codes
             n_iter[left] = round_ + 1
             dual = (X[left] - found @ D) / alpha[left, None]
             for row, i in enumerate(left):
                 found[row], alpha[i] = advance(
-                    X[i], D, found[row], alpha[i], weights, problem.error
+                    X[i], D, found[row], alpha[i], weights, problem.form.error
                 )
             if problem.positive:  # rounding may leave a zero of the fit below zero
                 found[(found < 0) & (found > -1e-9 * found.max(1, keepdims=True))] = 0
             gap = bounded_gap(
-                X[left], D, found, dual, problem.error, weights, positive=problem.positive
+                X[left], D, found, dual, problem.form.error, weights, positive=problem.positive
             )
             residual = np.linalg.norm(X[left] - found @ D, axis=1)
-            feasible = residual <= problem.error + options.tol * norms[left]
+            feasible = residual <= problem.form.error + options.tol * norms[left]
             signs_hold = found.min(1) >= 0 if problem.positive else np.ones(len(left), bool)
             done = feasible & signs_hold & (gap <= options.tol)
             codes[left], certificate[left] = found, gap

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 import numpy as np
 
 from unfold.sparse_coding.certificates import duality_gap
+from unfold.sparse_coding.forms import ElasticNet, Lasso
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import CertificateKind, Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
@@ -38,7 +39,7 @@ class Batch:
         self.problem = problem
         self.X, self.D = problem.X, problem.D
         k, d = self.D.shape
-        alpha = torch.as_tensor(problem.alpha, dtype=self.X.dtype, device=self.X.device)
+        alpha = torch.as_tensor(problem.form.alpha, dtype=self.X.dtype, device=self.X.device)
         self.alpha = (alpha if alpha.ndim == 2 else alpha.reshape(1, -1)).expand(-1, k)
         self.gram = self.D @ self.D.T if k <= 2 * d else None
         self.b = self.X @ self.D.T
@@ -48,13 +49,13 @@ class Batch:
     def correlations(self, Z: "torch.Tensor") -> "torch.Tensor":
         """Return minus the gradient of the smooth part at ``Z``."""
         fit = Z @ self.gram if self.gram is not None else (Z @ self.D) @ self.D.T
-        return self.b - fit - self.problem.l2 * Z
+        return self.b - fit - self.problem.form.l2 * Z
 
     def lipschitz(self) -> float:
         """Return the largest curvature of the smooth part."""
         import torch
 
-        return float(torch.linalg.matrix_norm(self.D, 2)) ** 2 + self.problem.l2
+        return float(torch.linalg.matrix_norm(self.D, 2)) ** 2 + self.problem.form.l2
 
     def threshold(self, Z: "torch.Tensor", cut: Any) -> "torch.Tensor":
         """Return the proximal step of the weighted L1 norm, one-sided for positive codes."""
@@ -70,7 +71,7 @@ class Batch:
             self.state["Z"],
             self.alpha,
             positive=self.problem.positive,
-            l2=self.problem.l2,
+            l2=self.problem.form.l2,
         )
 
     def keep(self, rows: "torch.Tensor") -> None:
@@ -111,8 +112,8 @@ class BatchedSolver(Solver):
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         import torch
 
-        if problem.kind in ("lasso", "elastic_net") and not bool(
-            (torch.as_tensor(problem.alpha) > 0).all()
+        if isinstance(problem.form, Lasso | ElasticNet) and not bool(
+            (torch.as_tensor(problem.form.alpha) > 0).all()
         ):
             raise ValueError(
                 f"{type(self).__name__} needs alpha > 0 for every atom; ActiveSet takes alpha = 0."
@@ -158,7 +159,7 @@ def restrict(problem: SparseProblem, rows: slice) -> SparseProblem:
     """Return the problem of some of the samples."""
     from dataclasses import replace
 
-    alpha = problem.alpha
+    alpha = problem.form.alpha
     if np.ndim(alpha) == 2 and alpha.shape[0] > 1:
         alpha = alpha[rows]
-    return replace(problem, X=problem.X[rows], alpha=alpha)
+    return replace(problem, X=problem.X[rows], form=problem.form.weighted(alpha))

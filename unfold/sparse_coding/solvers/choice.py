@@ -51,10 +51,10 @@ def as_solver(solver: str | Solver, problem: SparseProblem) -> Solver:
 def automatic(problem: SparseProblem) -> Solver:
     """Return the fastest solver that certifies ``problem`` on the device where its data are."""
     on_gpu = is_tensor(problem.X) and problem.X.device.type != "cpu"
-    if problem.kind in OMP.takes:
+    if type(problem.form) in OMP.takes:
         return BatchedOMP() if on_gpu else OMP()
-    if problem.kind in Reweighted.takes:
+    if type(problem.form) in Reweighted.takes:
         return Reweighted()
-    if problem.kind in Discrepancy.takes:
+    if type(problem.form) in Discrepancy.takes:
         return Discrepancy()
     return FISTA() if on_gpu else ActiveSet()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unfold.sparse_coding.forms import ElasticNet, Lasso
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
@@ -27,7 +28,7 @@ class CoordinateDescent(Solver):
     Friedman, Hastie, Hoefling and Tibshirani (2007), Pathwise coordinate optimization.
     """
 
-    takes = ("lasso", "elastic_net")
+    takes = (Lasso, ElasticNet)
 
     max_iter: int = 20_000
     block_size: int = 256
@@ -38,9 +39,9 @@ class CoordinateDescent(Solver):
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
         k = D.shape[0]
         alpha = np.ascontiguousarray(
-            np.broadcast_to(np.atleast_2d(np.asarray(problem.alpha, float)), (1, k))
-            if np.ndim(problem.alpha) < 2
-            else problem.alpha
+            np.broadcast_to(np.atleast_2d(np.asarray(problem.form.alpha, float)), (1, k))
+            if np.ndim(problem.form.alpha) < 2
+            else problem.form.alpha
         )
         if not (alpha > 0).all():
             raise ValueError(
@@ -58,7 +59,7 @@ class CoordinateDescent(Solver):
                 squared_norms(part),
                 gram,
                 alpha[rows] if alpha.shape[0] > 1 else alpha,
-                problem.l2,
+                problem.form.l2,
                 problem.positive,
                 options.tol,
                 self.max_iter,

@@ -76,7 +76,7 @@ def wants_mixed(problem: SparseProblem) -> bool:
     """Tell whether single precision saves more in products than making it exact costs."""
     if problem.D.dtype != np.float64 or problem.D.size < 2**15:
         return False
-    safe = np.min(problem.alpha) > 1e-30  # neither it nor its inverse leaves single precision
+    safe = np.min(problem.form.alpha) > 1e-30  # neither it nor its inverse leaves single precision
     given = (problem.X, problem.D)
     return bool(safe) and all(max(A.max(initial=0), -A.min(initial=0)) < 1e15 for A in given)
 

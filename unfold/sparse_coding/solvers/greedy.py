@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unfold.sparse_coding.certificates import relative_residual
+from unfold.sparse_coding.forms import AtMost, WithinError
 from unfold.sparse_coding.solution import CertificateKind
 from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
@@ -22,8 +23,8 @@ def _score(batch: Batch, C: "torch.Tensor") -> "torch.Tensor":
 def _within(batch: Batch) -> "torch.Tensor":
     """Tell which samples are already within the error bound."""
     R = batch.X - batch.state["Z"] @ batch.D
-    return R.norm(dim=1) <= max(batch.problem.error, 1e-12) * (
-        1.0 if batch.problem.error else batch.X.norm(dim=1)
+    return R.norm(dim=1) <= max(batch.problem.form.error, 1e-12) * (
+        1.0 if batch.problem.form.error else batch.X.norm(dim=1)
     )
 
 
@@ -41,7 +42,7 @@ class MatchingPursuit(BatchedSolver):
     Mallat and Zhang (1993), Matching pursuits with time-frequency dictionaries.
     """
 
-    takes = ("l0_sparsity", "l0_error")
+    takes = (AtMost, WithinError)
     certificate_kind = _KIND
     check_every = 1
 
@@ -53,8 +54,8 @@ class MatchingPursuit(BatchedSolver):
 
     def _measure(self, batch: Batch, tol: float) -> tuple[Any, Any]:
         done = _within(batch) | (_score(batch, batch.state["C"]).amax(1) <= 0)
-        if batch.problem.kind == "l0_sparsity":
-            done = done | ((batch.state["Z"] != 0).sum(1) >= batch.problem.n_nonzero)
+        if isinstance(batch.problem.form, AtMost):
+            done = done | ((batch.state["Z"] != 0).sum(1) >= batch.problem.form.n_nonzero)
         return relative_residual(batch.X, batch.D, batch.state["Z"]), done
 
     def _step(self, batch: Batch) -> None:
@@ -81,7 +82,7 @@ class IHT(BatchedSolver):
     Blumensath and Davies (2010), Normalized iterative hard thresholding.
     """
 
-    takes = ("l0_sparsity",)
+    takes = (AtMost,)
     certificate_kind = _KIND
 
     max_iter: int = 5000
@@ -101,15 +102,17 @@ class IHT(BatchedSolver):
     def _step(self, batch: Batch) -> None:
         Z = batch.state["Z"]
         C = batch.correlations(Z)
-        start = _top(C, batch.problem.n_nonzero, batch.problem.positive) != 0
+        start = _top(C, batch.problem.form.n_nonzero, batch.problem.positive) != 0
         on = ((Z != 0) | ((Z == 0).all(1, keepdim=True) & start)).to(C.dtype)
         masked = C * on
         energy = ((masked @ batch.D) ** 2).sum(1, keepdim=True)
         step = (masked**2).sum(1, keepdim=True) / energy.clamp(min=1e-300)
-        new = _top(Z + step * C, batch.problem.n_nonzero, batch.problem.positive)
+        new = _top(Z + step * C, batch.problem.form.n_nonzero, batch.problem.positive)
         # Where the support moves the free step may overshoot: fall back on the always safe one.
         moved = ((new != 0) != (on != 0)).any(1, keepdim=True)
-        safe = _top(Z + batch.fixed["safe"] * C, batch.problem.n_nonzero, batch.problem.positive)
+        safe = _top(
+            Z + batch.fixed["safe"] * C, batch.problem.form.n_nonzero, batch.problem.positive
+        )
         batch.state["last"] = Z
         batch.state["Z"] = new.where(~moved | (energy == 0), safe)
 
@@ -141,7 +144,7 @@ class BatchedOMP(BatchedSolver):
     underdetermined systems of equations.
     """
 
-    takes = ("l0_sparsity", "l0_error")
+    takes = (AtMost, WithinError)
     certificate_kind = _KIND
     check_every = 1
 
@@ -157,9 +160,9 @@ class BatchedOMP(BatchedSolver):
     def _measure(self, batch: Batch, tol: float) -> tuple[Any, Any]:
         score = _score(batch, batch.state["C"]).masked_fill(batch.state["tried"], 0)
         spent = score.amax(1) <= 1e-12 * batch.X.norm(dim=1)
-        done = _within(batch) | spent if batch.problem.kind == "l0_sparsity" else _within(batch)
-        if batch.problem.kind == "l0_sparsity":
-            done = done | ((batch.state["Z"] != 0).sum(1) >= batch.problem.n_nonzero)
+        done = _within(batch)
+        if isinstance(batch.problem.form, AtMost):
+            done = done | spent | ((batch.state["Z"] != 0).sum(1) >= batch.problem.form.n_nonzero)
         return relative_residual(batch.X, batch.D, batch.state["Z"]), done
 
     def _step(self, batch: Batch) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unfold.sparse_coding.forms import AtMost, WithinError
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
@@ -47,13 +48,13 @@ class OMP(Solver):
     nonnegative sparse solutions to underdetermined systems of equations.
     """
 
-    takes = ("l0_sparsity", "l0_error")
+    takes = (AtMost, WithinError)
 
     max_iter: int | None = None
     block_size: int | None = None
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
-        counted = problem.kind == "l0_sparsity"  # an error bound is met or not by a hair
+        counted = isinstance(problem.form, AtMost)  # an error bound is met or not by a hair
         return self._search(problem, options, counted and wants_mixed(problem))
 
     def _search(self, problem: SparseProblem, options: Options, mixed: bool) -> Solution:
@@ -85,9 +86,9 @@ class _Search:
         self, problem: SparseProblem, options: Options, max_iter: int, block_size: int, mixed: bool
     ) -> None:
         k, d = problem.D.shape
-        counted = problem.kind == "l0_sparsity"
+        counted = isinstance(problem.form, AtMost)
         self.problem, self.max_iter, self.block_size = problem, max_iter, block_size
-        self.limit = min(k, d, problem.n_nonzero if counted else k)
+        self.limit = min(k, d, problem.form.n_nonzero if counted else k)
         self.products = Products(problem, options, mixed)
         scale = 1 / np.sqrt(squared_norms(problem.D))
         self.uniform = bool(np.ptp(scale) <= 1e-6 * scale[0])
@@ -112,7 +113,8 @@ class _Search:
             part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
             products.form_gram(), np.zeros(len(products.D), products.dtype),
             self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
-            self.problem.error, products.rank_tol, 2e-5 if products.mixed else products.rank_tol,
+            self.problem.form.error, products.rank_tol,
+            2e-5 if products.mixed else products.rank_tol,
             self.max_iter, work, *out.outputs,
         )  # fmt: skip
         if products.mixed:

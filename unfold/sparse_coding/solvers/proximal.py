@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from unfold.sparse_coding.forms import ElasticNet, Lasso
 from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
 
@@ -23,7 +24,7 @@ class FISTA(BatchedSolver):
     Candes (2015), Adaptive restart for accelerated gradient schemes.
     """
 
-    takes = ("lasso", "elastic_net")
+    takes = (Lasso, ElasticNet)
 
     max_iter: int = 20_000
     check_every: int = 20
@@ -64,7 +65,7 @@ class ADMM(BatchedSolver):
     learning via the alternating direction method of multipliers.
     """
 
-    takes = ("lasso", "elastic_net")
+    takes = (Lasso, ElasticNet)
 
     rho: float | None = None
     max_iter: int = 20_000
@@ -75,7 +76,7 @@ class ADMM(BatchedSolver):
         import torch
 
         batch.fixed["rho"] = 0.1 * batch.lipschitz() if self.rho is None else self.rho
-        shift = batch.fixed["rho"] + batch.problem.l2
+        shift = batch.fixed["rho"] + batch.problem.form.l2
         small = batch.D.T @ batch.D
         small.diagonal().add_(shift)
         # Woodbury: (D D' + shift I)^-1 = (I - D (D' D + shift I)^-1 D') / shift, a d by d inverse.
@@ -112,7 +113,7 @@ class LCA(BatchedSolver):
     competition in neural circuits.
     """
 
-    takes = ("lasso",)
+    takes = (Lasso,)
 
     rate: float = 1.0
     max_iter: int = 50_000

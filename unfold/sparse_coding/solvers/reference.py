@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 
 from unfold.sparse_coding.certificates import bounded_gap, duality_gap, relative_residual
+from unfold.sparse_coding.forms import (
+    AtMost,
+    BasisPursuit,
+    BasisPursuitDenoising,
+    ElasticNet,
+    Lasso,
+    WithinError,
+)
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
@@ -23,7 +31,7 @@ class Reference(Solver):
     Diamond and Boyd (2016), CVXPY: a Python-embedded modeling language for convex optimization.
     """
 
-    takes = ("lasso", "elastic_net", "bpdn", "basis_pursuit")
+    takes = (Lasso, ElasticNet, BasisPursuitDenoising, BasisPursuit)
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         import cvxpy
@@ -36,21 +44,21 @@ class Reference(Solver):
         size = alpha @ (z if problem.positive else cp.abs(z))
         constraints = [z >= 0] if problem.positive else []
         bound = None
-        if problem.kind in ("lasso", "elastic_net"):
-            fit = 0.5 * cp.sum_squares(x - D.T @ z) + 0.5 * problem.l2 * cp.sum_squares(z)
+        if isinstance(problem.form, Lasso | ElasticNet):
+            fit = 0.5 * cp.sum_squares(x - D.T @ z) + 0.5 * problem.form.l2 * cp.sum_squares(z)
             size = fit + size
-        elif problem.kind == "bpdn":
-            constraints.append(cp.norm(x - D.T @ z) <= problem.error)
+        elif isinstance(problem.form, BasisPursuitDenoising):
+            constraints.append(cp.norm(x - D.T @ z) <= problem.form.error)
         else:
             bound = D.T @ z == x
             constraints.append(bound)
         program = cp.Problem(cp.Minimize(size), constraints)
-        weights = np.broadcast_to(np.asarray(problem.alpha, np.float64), (n, k))
+        weights = np.broadcast_to(np.asarray(problem.form.alpha, np.float64), (n, k))
         codes, status = np.zeros((n, k)), np.zeros(n, np.int8)
         duals = np.zeros_like(X)
         for i in range(n):
-            bounded = problem.kind in ("bpdn", "basis_pursuit")
-            if bounded and np.linalg.norm(X[i]) <= problem.error:
+            bounded = isinstance(problem.form, BasisPursuit | BasisPursuitDenoising)
+            if bounded and np.linalg.norm(X[i]) <= problem.form.error:
                 continue
             x.value, alpha.value = X[i], weights[i]
             with warnings.catch_warnings():  # what it reaches is measured below, not believed
@@ -72,14 +80,16 @@ class Reference(Solver):
         problem: SparseProblem, X: Any, D: Any, codes: Any, duals: Any, weights: Any
     ) -> np.ndarray:
         positive = problem.positive
-        if problem.kind in ("lasso", "elastic_net"):
-            return np.asarray(duality_gap(X, D, codes, weights, positive=positive, l2=problem.l2))
-        if problem.kind == "bpdn":
+        if isinstance(problem.form, Lasso | ElasticNet):
+            return np.asarray(
+                duality_gap(X, D, codes, weights, positive=positive, l2=problem.form.l2)
+            )
+        if isinstance(problem.form, BasisPursuitDenoising):
             R = X - codes @ D
             C = R @ D.T if positive else abs(R @ D.T)
             duals = R / np.maximum((C / weights).max(1), 1e-300)[:, None]
             return np.asarray(
-                bounded_gap(X, D, codes, duals, problem.error, weights, positive=positive)
+                bounded_gap(X, D, codes, duals, problem.form.error, weights, positive=positive)
             )
         # Solvers differ in the sign they give multipliers of equalities.
         both = [
@@ -98,7 +108,7 @@ class BestSubset(Solver):
         Supports per sample beyond which it refuses.
     """
 
-    takes = ("l0_sparsity", "l0_error")
+    takes = (AtMost, WithinError)
 
     max_supports: int = 200_000
 
@@ -106,14 +116,14 @@ class BestSubset(Solver):
         X, D = problem.X.astype(np.float64), problem.D.astype(np.float64)
         n, k = X.shape[0], D.shape[0]
         best, codes = (X**2).sum(1), np.zeros((n, k))
-        most = problem.n_nonzero if problem.kind == "l0_sparsity" else min(k, D.shape[1])
-        bound = problem.error**2
+        most = problem.form.n_nonzero if isinstance(problem.form, AtMost) else min(k, D.shape[1])
+        bound = problem.form.error**2
         status = np.where(best <= bound, 0, int(Status.INFEASIBLE)).astype(np.int8)
         tried = 0
         for size in range(1, min(most, k) + 1):
-            if problem.kind == "l0_error" and (status == 0).all():
+            if isinstance(problem.form, WithinError) and (status == 0).all():
                 break
-            pending = status != 0 if problem.kind == "l0_error" else np.ones(n, bool)
+            pending = status != 0 if isinstance(problem.form, WithinError) else np.ones(n, bool)
             for support in itertools.combinations(range(k), size):
                 tried += 1
                 if tried > self.max_supports:
@@ -123,7 +133,7 @@ class BestSubset(Solver):
                     )
                 self._try(X, D, list(support), problem.positive, pending, best, codes)
             status[best <= bound * (1 + 1e-12)] = 0
-        if problem.kind == "l0_sparsity":
+        if isinstance(problem.form, AtMost):
             status[:] = 0
         return Solution(
             codes, status, np.full(n, tried), relative_residual(X, D, codes), "relative_residual"

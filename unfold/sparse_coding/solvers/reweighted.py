@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unfold.sparse_coding.certificates import kkt_residual
-from unfold.sparse_coding.penalties import LogSum
+from unfold.sparse_coding.forms import Lasso, LogSum
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
@@ -34,7 +34,7 @@ class Reweighted(Solver):
     Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted l1 minimization.
     """
 
-    takes = ("log_sum",)
+    takes = (LogSum,)
 
     inner: Solver | None = None
     max_iter: int = 50
@@ -51,16 +51,17 @@ class Reweighted(Solver):
 
     def _solve_block(self, problem: SparseProblem, options: Options) -> tuple[np.ndarray, ...]:
         inner = ActiveSet() if self.inner is None else self.inner
-        penalty = LogSum(problem.epsilon)
+        penalty = problem.form
+        assert isinstance(penalty, LogSum)  # all that it takes
         n, k = problem.X.shape[0], problem.D.shape[0]
-        alpha = np.broadcast_to(problem.alpha, (n, k)).astype(problem.X.dtype)
+        alpha = np.broadcast_to(problem.form.alpha, (n, k)).astype(problem.X.dtype)
         codes = np.zeros((n, k), problem.X.dtype)
         certificate, n_iter = np.full(n, np.inf), np.zeros(n, np.int64)
         tight = replace(options, tol=min(options.tol, 1e-10), sparse_output=False)
         left = np.arange(n)
         for round_ in range(self.max_iter):
             weights = alpha[left] * penalty.weights(codes[left])
-            lasso = replace(problem, kind="lasso", X=problem.X[left], alpha=weights)
+            lasso = replace(problem, form=Lasso(weights), X=problem.X[left])
             codes[left] = inner.solve(lasso, tight).codes
             n_iter[left] = round_ + 1
             slopes = alpha[left] * penalty.weights(codes[left])

@@ -80,7 +80,7 @@ def _solve_block(
             n_iter[i] += steps
             used = atoms[active].astype(float)
             residuals[row] = X[i] - values[i] @ used
-            inside.append(used @ residuals[row] - problem.l2 * values[i])
+            inside.append(used @ residuals[row] - problem.form.l2 * values[i])
         C = residuals.astype(D.dtype) @ D.T
         for row, i in enumerate(left):
             C[row, support[i]] = inside[row]
@@ -124,12 +124,12 @@ def _solve_one(
 
     if len(chosen) == 0:
         return np.zeros(0), 0
-    most = len(chosen) if problem.l2 else min(chosen.shape)
+    most = len(chosen) if problem.form.l2 else min(chosen.shape)
     out = Compact(1, lists_for(1, most + 1))
     weights = alpha[None].astype(chosen.dtype)
     solve_gram(
         (chosen @ x)[None], squared_norms(x[None]), chosen @ chosen.T,
-        weights, 1 / weights, problem.l2, problem.positive, False, True,
+        weights, 1 / weights, problem.form.l2, problem.positive, False, True,
         x[None], chosen, chosen.dtype == np.float32, False, tol,
         rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)),
         workspace(chosen.shape, most, chosen.dtype), *out.outputs,
@@ -155,6 +155,6 @@ def _gap(
         return 0.0
     size = correlations if problem.positive else abs(correlations)
     shrink = 1 / max(1.0, float((size / alpha).max()))
-    fit = float(np.dot(residual, residual)) + problem.l2 * float(values @ values)
+    fit = float(np.dot(residual, residual)) + problem.form.l2 * float(values @ values)
     slack = float((alpha[support] * abs(values) - shrink * values * inside).sum())
     return abs(0.5 * (1 - shrink) ** 2 * fit + slack) / (0.5 * energy)

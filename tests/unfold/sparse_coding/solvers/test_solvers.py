@@ -6,7 +6,7 @@ import torch
 
 from unfold.sparse_coding.certificates import bounded_gap, duality_gap, kkt_residual
 from unfold.sparse_coding.encode import sparse_encode
-from unfold.sparse_coding.penalties import ElasticNet, LogSum
+from unfold.sparse_coding.forms import ElasticNet, Lasso, LogSum
 from unfold.sparse_coding.problem import SparseProblem
 from unfold.sparse_coding.solution import Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
@@ -119,7 +119,7 @@ def test_log_sum_is_stationary_and_no_worse_than_l1(planted, positive):
     lasso = sparse_encode(X, D, alpha=0.02, positive=positive).codes
 
     def value(Z):
-        return 0.5 * ((X - Z @ D) ** 2).sum(1) + 0.02 * penalty.value(Z)
+        return penalty.weighted(0.02).value(X, D, Z)
 
     assert (value(found.codes) <= value(lasso) + 1e-12).all()
 
@@ -183,7 +183,7 @@ def test_best_subset_reaches_the_error_with_the_fewest_atoms(planted):
 def test_a_mismatch_names_solver_and_problem(planted, name):
     X, D, _ = planted
     taken = NAMES[name].takes
-    if "lasso" in taken:
+    if Lasso in taken:
         wrong, kind = {"penalty": "l0", "n_nonzero": 2}, "l0_sparsity"
     else:
         wrong, kind = {"alpha": 0.1}, "lasso"
@@ -194,7 +194,7 @@ def test_a_mismatch_names_solver_and_problem(planted, name):
 @pytest.mark.parametrize("name", ["active_set", "fista", "omp", "batched_omp"])
 def test_tensors_come_back_as_tensors(planted, name):
     X, D, _ = planted
-    what = {"alpha": 0.1} if "lasso" in NAMES[name].takes else {"penalty": "l0", "n_nonzero": 2}
+    what = {"alpha": 0.1} if Lasso in NAMES[name].takes else {"penalty": "l0", "n_nonzero": 2}
     given = torch.tensor(X, dtype=torch.float32)
     found = sparse_encode(given, torch.tensor(D), solver=name, tol=1e-5, **what)
     assert isinstance(found.codes, torch.Tensor)
@@ -250,9 +250,9 @@ def large():
 @pytest.mark.parametrize("l2", [0.0, 0.5])
 def test_searching_in_single_precision_loses_none_of_the_double(large, scale, positive, l2):
     X, D = large[0] * scale, large[1]
-    problem = SparseProblem(
-        "elastic_net" if l2 else "lasso", X, D, 0.05 * scale, positive=positive, l2=l2
-    )
+    alpha = 0.05 * scale
+    form = ElasticNet(l2 / alpha, alpha) if l2 else Lasso(alpha)
+    problem = SparseProblem(form, X, D, positive=positive)
     assert wants_mixed(problem) == (scale > 1e-30)
     mixed = ActiveSet().solve(problem)
     gap = duality_gap(X / scale, D, mixed.codes / scale, 0.05, positive=positive, l2=l2)
@@ -265,7 +265,7 @@ def test_searching_in_single_precision_loses_none_of_the_double(large, scale, po
 def test_weights_per_sample_are_kept_where_samples_are_solved_again(large, positive):
     X, D = large
     alpha = np.random.default_rng(0).uniform(0.02, 0.2, (len(X), len(D)))
-    mixed = ActiveSet().solve(SparseProblem("lasso", X, D, alpha, positive=positive))
+    mixed = ActiveSet().solve(SparseProblem(Lasso(alpha), X, D, positive=positive))
     assert duality_gap(X, D, mixed.codes, alpha, positive=positive).max() <= 1e-6
 
 
