@@ -1,4 +1,8 @@
 from .arrays import dictionary_of as dictionary_of
+from .io.activations import Activations as Activations
+from .io.activations import open_activations as open_activations
+from .io.capture import capture as capture
+from .io.checks import FileError as FileError
 from .methods.base import FitStatus as FitStatus
 from .pipeline.count_features import count_features as count_features
 from .pipeline.recover import recover as recover

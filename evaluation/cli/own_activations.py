@@ -39,7 +39,7 @@ def phase(
 
 
 def explain(
-    file: Annotated[Path, typer.Argument(help="Activations: .npy, .npz, .safetensors or .pt.")],
+    file: Annotated[Path, typer.Argument(help="Activations: a file or folder.")],
     dictionary: Annotated[
         Path, typer.Option("--dictionary", "-d", help="What `unfold fit` wrote.")
     ],
@@ -63,7 +63,9 @@ def explain(
 
 
 def fit(
-    file: Annotated[Path, typer.Argument(help=".npy, .npz, .safetensors or .pt (tensors only).")],
+    file: Annotated[
+        Path, typer.Argument(help="A file or folder, as unfold.open_activations reads.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what was found.")],
     method: Annotated[str | None, typer.Option("--method", "-m", help="Default: the best.")] = None,
     n_components: Annotated[int | None, typer.Option(min=1, help="Default: enumerate.")] = None,

@@ -1,83 +1,211 @@
-"""Read arrays from files of others: arrays only, never code, and clear words if it fails."""
+"""Activations as one matrix, whatever files they lie in: mapped, never concatenated."""
 
-import zipfile
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-#: Names that files of dictionaries and of autoencoders give to the directions.
-USUAL = ("dictionary", "components", "directions", "W_dec", "decoder.weight", "decoder")
+from unfold.io.batches import in_order, shuffled
+from unfold.io.checks import FileError, existing, read_json, refuse_what_exceeds_memory
+from unfold.io.files import read_array
+from unfold.io.layouts import LIST, read_folder
+from unfold.io.shard import Shard
+
+#: Rows looked at together when something is asked of all of them.
+BLOCK = 1 << 16
 
 
-def read_matrix(path: Path, key: str | None = None) -> np.ndarray:
-    """Return a matrix from a file, without unpickling anything.
+class Activations:
+    """A matrix (n_samples, d) on disk, as `open_activations` gives it.
 
-    Parameters
+    Rows are read when they are asked for: ``X[3]``, ``X[10:20]``, ``X[[7, 1]]``, ``X[mask]``,
+    ``X.batches(4096, seed=0)``. ``numpy.asarray(X)``, and with it every estimator's ``fit``, reads
+    all of them, without a copy where one file holds them in the precision to compute in.
+
+    Attributes
     ----------
+    shape : tuple of int
+        (n_samples, d).
+    dtype : dtype
+        Of what comes out: float64 where it is stored so, else float32.
+    stored : str
+        Type of number on disk, as in "float16".
     path : Path
-        ``.npy``, ``.npz`` or ``.safetensors``.
-    key : str, optional
-        Which of several.
-
-    Returns
-    -------
-    ndarray of shape (k, d)
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file is of another type, damaged, or does not hold one matrix of that name.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"No file {str(path)!r} with a dictionary.")
-    arrays = _read_arrays(path)
-    if key is None:
-        named = [name for name in USUAL if name in arrays and arrays[name].ndim == 2]
-        matrices = named[:1] or [name for name, a in arrays.items() if a.ndim == 2]
-        if len(matrices) != 1:
-            raise ValueError(f"{path} holds {len(matrices)} matrices, {sorted(arrays)}: give key.")
-        key = matrices[0]
-    if key not in arrays or arrays[key].ndim != 2:
-        raise ValueError(f"{path} has no matrix {key!r}; it has {sorted(arrays)}.")
-    return np.asarray(arrays[key], dtype=np.float64)
+
+    ndim = 2
+
+    def __init__(self, shards: list[Shard], path: Path) -> None:
+        self._shards = shards
+        self.path = path
+        self._starts = np.cumsum([0, *map(len, shards)])
+        self.shape = (int(self._starts[-1]), int(shards[0].raw.shape[-1]))
+        self.dtype = np.result_type(*(shard.dtype for shard in shards))
+        self.stored = "/".join(dict.fromkeys(shard.stored for shard in shards))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        n, d = self.shape
+        return (
+            f"Activations(n_samples={n}, d={d}, {self.stored}, shards={len(self._shards)}, "
+            f"path={str(self.path)!r})"
+        )
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        if isinstance(rows, tuple):
+            if len(rows) > 2:
+                raise IndexError(f"{len(rows)} indices for a matrix of activations.")
+            row, column = (*rows, slice(None))[:2]
+            return self[row][..., column]
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            if step == 1:
+                return self.rows(start, max(start, stop))
+            return self._take(np.arange(start, stop, step))
+        places = np.asarray(rows)
+        if places.dtype == bool:
+            if places.shape != (len(self),):
+                raise IndexError(f"A mask of shape {places.shape} for {len(self)} rows.")
+            places = np.flatnonzero(places)
+        if places.size == 0:
+            return np.empty((*places.shape, self.shape[1]), self.dtype)
+        if places.dtype.kind not in "iu":
+            raise IndexError(f"Rows are picked by integers, slices or masks, not {rows!r}.")
+        if places.min() < -len(self) or places.max() >= len(self):
+            raise IndexError(f"Row {places.max()} of {len(self)}.")
+        taken = self._take(np.where(places < 0, places + len(self), places).ravel())
+        return taken.reshape(*places.shape, self.shape[1])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if len(self._shards) == 1:
+            X = self._shards[0].rows(0, len(self))
+        else:
+            size = self.shape[0] * self.shape[1] * self.dtype.itemsize
+            remedy = "fit from `batches`, or a part of the rows"
+            refuse_what_exceeds_memory(size, repr(self), remedy)
+            X = self.rows(0, len(self))
+        return X.astype(dtype or self.dtype, copy=bool(copy))
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return the rows from ``start`` to ``stop``."""
+        parts = []
+        for at, shard in zip(self._starts, self._shards, strict=False):
+            first, last = max(start - at, 0), min(stop - at, len(shard))
+            if first < last:
+                parts.append(shard.rows(int(first), int(last)))
+        if len(parts) == 1:
+            return parts[0].astype(self.dtype, copy=False)
+        return np.concatenate([np.empty((0, self.shape[1]), self.dtype), *parts], dtype=self.dtype)
+
+    def batches(self, size: int, seed: int | None = None) -> Iterator[np.ndarray]:
+        """Yield every row once, in batches of ``size`` rows, the last one shorter.
+
+        Parameters
+        ----------
+        size : int
+            Rows of a batch.
+        seed : int, optional
+            Seeds a random order, the same for the same seed; without one, the order of the
+            files. Random batches mix rows from all over the store, while each part of it is read
+            from start to end.
+
+        Yields
+        ------
+        ndarray of shape (size, d)
+
+        Raises
+        ------
+        ValueError
+            If ``size`` is no positive integer.
+        """
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"size must be a positive number of rows, got {size!r}.")
+        if seed is None:
+            return (b.astype(self.dtype, copy=False) for b in in_order(self._shards, int(size)))
+        return shuffled(self._shards, int(size), self.shape[1], self.dtype, seed)
+
+    @property
+    def tokens(self) -> np.ndarray | None:
+        """The token of each row, (n_samples,), where the store has them."""
+        tokens = [shard.tokens for shard in self._shards]
+        return None if any(t is None for t in tokens) else np.concatenate(tokens)  # type: ignore[arg-type]
+
+    def verify(self) -> None:
+        """Compare the files of a store of our own with the digests in its list.
+
+        Raises
+        ------
+        FileError
+            If a file is not what was written, or the store has no digests.
+        """
+        if not (self.path / LIST).is_file():
+            raise FileError(f"{self.path.name!r} has no {LIST}, and so no digests.")
+        for entry in read_json(self.path / LIST)["shards"]:
+            with (self.path / entry["file"]).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != entry.get("sha256"):
+                raise FileError(f"{entry['file']!r} of {self.path.name!r} has changed on disk.")
+
+    def _take(self, places: np.ndarray) -> np.ndarray:
+        taken = np.empty((len(places), self.shape[1]), self.dtype)
+        of = np.searchsorted(self._starts, places, side="right") - 1
+        for number in np.unique(of):
+            mine = of == number
+            taken[mine] = self._shards[number].take(places[mine] - self._starts[number])
+        return taken
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        if path.suffix == ".npy":
-            return {"dictionary": np.load(path, allow_pickle=False)}
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return dict(file)
-        if path.suffix == ".safetensors":
-            from safetensors.numpy import load_file
-
-            return load_file(path)
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
-    raise ValueError(f"{path}: expected a .npy, .npz or .safetensors file.")
-
-
-SUFFIXES = (".npy", ".npz", ".safetensors", ".pt", ".pth")
-
-
-class FileError(ValueError):
-    """A file does not hold usable activations; the message says what it holds instead."""
-
-
-def load_activations(path: str | Path, key: str | None = None) -> np.ndarray:
-    """Return the activations in a file.
+def open_activations(
+    path: str | Path, key: str | None = None, *, drop_first: bool = False
+) -> Activations:
+    """Open activations as one matrix, whatever they are stored as.
 
     Parameters
     ----------
     path : str or Path
-        ``.npy``, ``.npz``, ``.safetensors``, or ``.pt`` that holds tensors only.
+        A file (``.npy``, ``.npz``, ``.safetensors``, ``.pt`` of tensors only, ``.parquet``,
+        ``.csv``), or a folder: of such files, all of one kind; of a data set in Arrow format as
+        SAELens caches it; of saev 2.1; of llamascopium's chunks; or one that `capture` wrote.
     key : str, optional
-        Which array to take, where the file holds several.
+        Which array, where a file holds several; which column; of saev, which layer.
+    drop_first : bool
+        Leave out the first position of every sequence, where the store has sequences.
+
+    Returns
+    -------
+    Activations
+        Sequences and positions become rows.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at ``path``.
+    FileError
+        If it is damaged, holds objects rather than numbers, or nothing that makes a matrix.
+    """
+    path = existing(path)
+    found = read_folder(path, key) if path.is_dir() else [read_array(path, key)]
+    shards = [_matrix(shard, drop_first) for shard in found]
+    widths = {shard.raw.shape[-1] for shard in shards}
+    if len(widths) > 1:
+        raise FileError(f"The shards of {path.name!r} have rows of {sorted(widths)} numbers.")
+    opened = Activations([shard for shard in shards if len(shard)] or shards[:1], path)
+    if len(opened) < 2 or opened.shape[1] < 1:
+        raise FileError(f"{path.name!r} has shape {opened.shape}: at least two samples are needed.")
+    return opened
+
+
+def load_activations(path: str | Path, key: str | None = None) -> np.ndarray:
+    """Return the activations of a file or folder as an array, mapped where that is possible.
+
+    Parameters
+    ----------
+    path, key
+        As for `open_activations`.
 
     Returns
     -------
@@ -87,172 +215,33 @@ def load_activations(path: str | Path, key: str | None = None) -> np.ndarray:
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If there is nothing at ``path``.
     FileError
-        If it is damaged, holds objects rather than numbers, several arrays and no ``key``, no
-        matrix, or NaN or infinity.
+        As `open_activations`; or if there is NaN or infinity, or too much for the memory.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No file {str(path)!r}.")
-    readers = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".pt": _pt, ".pth": _pt}
-    if path.suffix not in readers:
-        raise FileError(
-            f"Cannot read {path.name!r}: expected a file that ends in {', '.join(SUFFIXES)}."
-        )
-    try:
-        array = readers[path.suffix](path, key)
-    except FileError:
-        raise
-    except MemoryError as error:
-        raise FileError(f"{path.name!r} does not fit into memory: {error}") from error
-    except Exception as error:  # parsers of foreign bytes raise what they like
-        raise FileError(
-            f"Cannot read {path.name!r}: it is damaged, cut short or no {path.suffix} file "
-            f"({type(error).__name__}: {str(error)[:200]})."
-        ) from error
-    return _checked(array, path)
-
-
-def _npy(path: Path, key: str | None) -> np.ndarray:
-    _no_key(path, key)
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-        _, _, dtype = read[version[0]](file)
-    _refuse_objects(dtype, path.name)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _npz(path: Path, key: str | None) -> np.ndarray:
-    with zipfile.ZipFile(path) as archive:
-        sizes = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-    name = _pick(path, list(sizes), key)
-    _refuse_bomb(path, sizes[name])
-    with np.load(path, allow_pickle=False) as arrays:
-        try:
-            return np.asarray(arrays[name])
-        except ValueError as error:
-            if "allow_pickle" in str(error):
-                raise FileError(_objects(f"{path.name}[{name}]")) from error
-            raise
-
-
-def _safetensors(path: Path, key: str | None) -> np.ndarray:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as tensors:
-        return _from_tensor(tensors.get_tensor(_pick(path, list(tensors.keys()), key)))
-
-
-def _pt(path: Path, key: str | None) -> np.ndarray:
-    import pickle
-
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise FileError(
-            f"{path.name!r} holds more than tensors, and loading it could run code; save it as "
-            f"`torch.save(activations, path)` with a plain tensor, or as .npy or .safetensors."
-        ) from error
-    if isinstance(content, Mapping):
-        tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
-        content = tensors[_pick(path, list(tensors), key)]
-    else:
-        _no_key(path, key)
-    if not isinstance(content, torch.Tensor):
-        raise FileError(f"{path.name!r} holds a {type(content).__name__}, expected a tensor.")
-    return _from_tensor(content)
-
-
-def _from_tensor(tensor: Any) -> np.ndarray:
-    import torch
-
-    tensor = tensor.detach().to_dense() if tensor.is_sparse else tensor.detach()
-    if tensor.dtype not in (torch.float32, torch.float64) and not tensor.is_complex():
-        tensor = tensor.float()
-    return np.asarray(tensor.numpy())
-
-
-def _pick(path: Path, names: list[str], key: str | None) -> str:
-    if key is not None:
-        if key not in names:
-            raise FileError(f"{path.name!r} has no array {key!r}: it has {_listed(names)}.")
-        return key
-    if len(names) != 1:
-        raise FileError(
-            f"{path.name!r} holds {len(names)} arrays ({_listed(names)}): name one with --key."
-        )
-    return names[0]
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(map(repr, names[:8]))
-    return (shown + ", ..." if len(names) > 8 else shown) or "none"
-
-
-def _no_key(path: Path, key: str | None) -> None:
-    if key is not None:
-        raise FileError(f"{path.name!r} holds a single array without a name: leave out --key.")
-
-
-def _refuse_objects(dtype: np.dtype, what: str) -> None:
-    if dtype.hasobject:
-        raise FileError(_objects(what))
-
-
-def _objects(what: str) -> str:
-    return (
-        f"{what!r} holds Python objects, not numbers, and loading it could run code; save a "
-        f"numeric array, as `np.save(path, np.stack(rows).astype('float32'))`."
-    )
-
-
-def _refuse_bomb(path: Path, size: int) -> None:
-    """Refuse to unpack more than there is memory for."""
-    import psutil
-
-    available = psutil.virtual_memory().available
-    if size > available:
-        raise FileError(
-            f"{path.name!r} unpacks to {size / 1e9:.1f} GB, and {available / 1e9:.1f} GB of memory "
-            f"are free; save it as .npy, which is read in parts."
-        )
-
-
-def _checked(array: np.ndarray, path: Path) -> np.ndarray:
-    what = f"{path.name!r}"
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
-        raise FileError(f"{what} holds values of type {array.dtype}, expected real numbers.")
-    if array.ndim != 2:
-        hint = (
-            f"; `X.reshape(-1, {array.shape[-1]})` makes one sample of every position"
-            if array.ndim > 2
-            else ""
-        )
-        raise FileError(
-            f"{what} has shape {array.shape}, expected a matrix (n_samples, d), one activation "
-            f"vector a row{hint}."
-        )
-    if array.shape[0] < 2 or array.shape[1] < 1:
-        raise FileError(f"{what} has shape {array.shape}: at least two samples are needed.")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float32)
-    bad = _rows_not_finite(array)
+    opened = open_activations(path, key)
+    bad = rows_not_finite(opened)
     if len(bad):
         raise FileError(
-            f"{what} has NaN or infinity in {len(bad)} of {len(array)} rows (first: row {bad[0]}): "
-            f"drop or repair them."
+            f"{opened.path.name!r} has NaN or infinity in {len(bad)} of {len(opened)} rows (first: "
+            f"row {bad[0]}): drop or repair them."
         )
-    return array
+    return np.asarray(opened)
 
 
-def _rows_not_finite(array: np.ndarray, block: int = 1 << 16) -> np.ndarray:
-    """Return the rows with NaN or infinity, a block at a time, as the array may be on disk."""
+def rows_not_finite(X: Any, block: int = BLOCK) -> np.ndarray:
+    """Return the rows with NaN or infinity, a block at a time, as the rows may be on disk."""
     bad = [
-        start + np.flatnonzero(~np.isfinite(array[start : start + block]).all(axis=1))
-        for start in range(0, len(array), block)
+        start + np.flatnonzero(~np.isfinite(X[start : start + block]).all(axis=1))
+        for start in range(0, len(X), block)
     ]
     return np.concatenate(bad)
+
+
+def _matrix(shard: Shard, drop_first: bool) -> Shard:
+    if shard.raw.ndim < 2:
+        raise FileError(
+            f"{shard.name} has shape {shard.raw.shape}, expected a matrix (n_samples, d), one "
+            f"activation vector a row, or (sequences, positions, d)."
+        )
+    return shard.flat(drop_first=drop_first)

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def test_bfloat16_is_read(tmp_path: Path) -> None:
 def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", one=X, two=2 * X)
     torch.save({"one": torch.from_numpy(X), "note": "text"}, tmp_path / "a.pt")
-    with pytest.raises(FileError, match=r"holds 2 arrays \('one', 'two'\): name one with --key"):
+    with pytest.raises(FileError, match=r"2 arrays \('one' .*'two' .*\): name one with --key"):
         load_activations(tmp_path / "a.npz")
     with pytest.raises(FileError, match="has no array 'three'"):
         load_activations(tmp_path / "a.npz", "three")
@@ -67,7 +66,7 @@ def test_a_file_cut_short_is_damaged(tmp_path: Path, suffix: str) -> None:
     data = path.read_bytes()
     for size in (0, 5, len(data) // 2):
         path.write_bytes(data[:size])
-        with pytest.raises(FileError, match=r"Cannot read|holds 0 arrays|holds more than"):
+        with pytest.raises(FileError, match=r"Cannot read|holds more than|cut short"):
             load_activations(path)
 
 
@@ -109,8 +108,7 @@ def test_an_archive_that_unpacks_to_more_than_memory_is_refused(
 ) -> None:
     import psutil
 
-    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x.npy", bytes(1_000_000))
+    np.savez_compressed(tmp_path / "a.npz", x=np.zeros((250_000, 1), np.float32))
     free = type("Memory", (), {"available": 1000})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with pytest.raises(FileError, match="are free"):
@@ -121,11 +119,10 @@ def test_an_archive_that_unpacks_to_more_than_memory_is_refused(
     ("array", "message"),
     [
         (X[0], r"shape \(4,\), expected a matrix"),
-        (X.reshape(5, 10, 4), r"reshape\(-1, 4\)"),
         (X[:1], "at least two samples"),
         (X[:, :0], "at least two samples"),
-        (X.astype(np.complex64), "complex64, expected real numbers"),
-        (X > 0, "bool, expected real numbers"),
+        (X.astype(np.complex64), "complex64, not real numbers"),
+        (X > 0, "bool, not real numbers"),
         (np.where(X > 2, np.nan, X), r"NaN or infinity in \d+ of 50 rows \(first: row \d+\)"),
         (np.where(np.arange(50)[:, None] == 7, np.inf, X), r"1 of 50 rows \(first: row 7\)"),
     ],
@@ -136,9 +133,9 @@ def test_what_is_no_activations_is_told(tmp_path: Path, array: np.ndarray, messa
 
 
 def test_other_suffixes_and_missing_files(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("1,2")
+    (tmp_path / "a.txt").write_text("1,2")
     with pytest.raises(FileError, match=r"\.npy, \.npz"):
-        load_activations(tmp_path / "a.csv")
+        load_activations(tmp_path / "a.txt")
     with pytest.raises(FileNotFoundError, match="No file"):
         load_activations(tmp_path / "a.npy")
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from unfold.arrays import root_mean_square
-from unfold.io.activations import read_matrix
+from unfold.io.matrix import read_matrix
 from unfold.methods.base import MethodCard
 from unfold.methods.codes import SparseCoder
 
