@@ -1,3 +1,4 @@
+from .arrays import dictionary_of as dictionary_of
 from .io.activations import Activations as Activations
 from .io.activations import open_activations as open_activations
 from .io.capture import capture as capture
@@ -7,7 +8,6 @@ from .pipeline.count_features import count_features as count_features
 from .pipeline.recover import recover as recover
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods
-from .registry import dictionary_of as dictionary_of
 from .registry import get_method as get_method
 from .registry import list_methods as list_methods
 from .sparse_coding.encode import sparse_encode as sparse_encode

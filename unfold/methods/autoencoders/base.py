@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.arrays import to_numpy
-from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
+from unfold.arrays import root_mean_square, to_numpy
+from unfold.methods.atoms import distinct, drawn_samples, width
 from unfold.methods.streaming import Streaming
 
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from unfold.arrays import root_mean_square
 from unfold.io.matrix import read_matrix
-from unfold.methods.atoms import root_mean_square
 from unfold.methods.base import MethodCard
 from unfold.methods.codes import SparseCoder
 
