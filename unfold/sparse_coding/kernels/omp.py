@@ -84,8 +84,8 @@ def pursue(
 ) -> None:
     """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm in ``bounds``.
 
-    Without a bound, 0, only the count ends it. A correlation below ``quiet`` times the sample's norm counts as rounding; squares are off by up to
-    ``blur`` times the sample's.
+    Without a bound, 0, only the count ends it. A correlation below ``quiet`` times the sample's
+    norm counts as rounding; squares are off by up to ``blur`` times the sample's.
     """
     S, z, sign, y, L, H = work.S, work.z, work.sign, work.dz, work.L, work.H
     where, c, peaks = work.where, work.c, work.peaks

@@ -78,11 +78,10 @@ def _outside(solution: Solution, X: Any, sparse_output: bool) -> Solution:
             codes = like(codes, X)
         status, n_iter, certificate = (torch.as_tensor(r, device=X.device) for r in reports)
         return Solution(codes, status, n_iter, certificate, solution.certificate_kind)
-    if issparse(codes):
-        codes = csr_array(codes, dtype=X.dtype)
-    else:
+    if not issparse(solution.codes):
         codes = like(codes, X)
         codes = csr_array(codes) if sparse_output else codes
+    codes = codes if codes.dtype == X.dtype else codes.astype(X.dtype)
     states, steps, gaps = (to_numpy(r) for r in reports)
     return Solution(codes, states, steps, gaps, solution.certificate_kind)
 
