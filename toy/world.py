@@ -9,11 +9,11 @@ from scipy.sparse import csr_array, hstack
 from toy.build import build_features, build_importance, build_model
 from toy.cache import code_version, fetch, store
 from toy.features.distribution import Features
+from toy.geometry.dimensionality import REPRESENTED
 from toy.models.planted import plant
 from toy.spec import ProblemSpec, TrainedSpec, TrainingSpec, fingerprint
 
 #: Rays longer than this count as represented by a trained model.
-REPRESENTED = 0.5
 #: Codes are dense up to this many features, CSR beyond.
 DENSE_FEATURES = 128
 #: Activations are made this many samples at a time, which bounds the memory beside the result.

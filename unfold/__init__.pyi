@@ -1,3 +1,4 @@
+from .arrays import dictionary_of as dictionary_of
 from .dictionaries import load_dictionary as load_dictionary
 from .dictionaries import save_dictionary as save_dictionary
 from .io.activations import Activations as Activations
@@ -9,7 +10,6 @@ from .pipeline.count_features import count_features as count_features
 from .pipeline.recover import recover as recover
 from .registry import MethodInfo as MethodInfo
 from .registry import describe_methods as describe_methods
-from .registry import dictionary_of as dictionary_of
 from .registry import get_method as get_method
 from .registry import list_methods as list_methods
 from .sparse_coding.encode import sparse_encode as sparse_encode

@@ -6,7 +6,8 @@ or torch's default float type. Torch is only imported when somebody hands us a t
 """
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import check_array
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 Array: TypeAlias = "np.ndarray | torch.Tensor"
+AnyArray = TypeVar("AnyArray", bound="np.ndarray | torch.Tensor")
 
 
 def is_tensor(X: Any) -> "TypeGuard[torch.Tensor]":
@@ -106,10 +108,87 @@ def like(result: Any, reference: Array) -> Any:
     return np.asarray(to_numpy(result), dtype=to_numpy(reference).dtype)
 
 
-def unit_rows(D: Array) -> Array:
+def unit_rows(D: AnyArray) -> AnyArray:
     """Return ``D`` with rows of Euclidean norm 1; zero rows stay zero."""
     if is_tensor(D):
         norms = D.norm(dim=1, keepdim=True)
         return D / norms.masked_fill(norms == 0, 1)
     norms = np.linalg.norm(D, axis=1, keepdims=True)
     return D / np.where(norms == 0, 1, norms)
+
+
+def root_mean_square(X: np.ndarray) -> float:
+    """Return the root mean square norm of the rows of ``X``, 1 if all are zero."""
+    return float(np.sqrt(np.mean(np.sum(np.square(X, dtype=np.float64), axis=1)))) or 1.0
+
+
+def dictionary_of(estimator: Any) -> Array:
+    """Return the feature directions that a fitted estimator found.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything fitted with ``dictionary_`` (k, d), ``mixing_`` (d, k) or ``components_`` (k, d),
+        looked for in this order. `sklearn.decomposition.FastICA` has the last two, and there
+        ``components_`` *unmixes*: only ``mixing_.T`` holds the directions of the data.
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+        Unit rows.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator has none of the three.
+    ValueError
+        If what it has is not a matrix.
+    """
+    return unit_rows(atoms_of(estimator))
+
+
+def atoms_of(estimator: Any) -> Array:
+    """Return what `dictionary_of` does, atoms at the lengths that the estimator's codes go with.
+
+    Parameters
+    ----------
+    estimator : object
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+
+    Raises
+    ------
+    AttributeError, ValueError
+        As `dictionary_of`.
+    """
+    for name in ("dictionary_", "mixing_", "components_"):
+        D = getattr(estimator, name, None)
+        if D is not None:
+            break
+    else:
+        raise AttributeError(
+            f"{type(estimator).__name__} has none of dictionary_ (k, d), mixing_ (d, k) and "
+            f"components_ (k, d): fit it first, or set one of them in fit."
+        )
+    if not is_tensor(D):
+        D = np.asarray(D)
+        D = D if D.dtype in (np.float32, np.float64) else D.astype(np.float64)
+    if D.ndim != 2:
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must be a matrix, got shape {D.shape}."
+        )
+    return D.T if name == "mixing_" else D
+
+
+def directions_of(given: Any) -> Any:
+    """Return directions that are handed in as an array, or on a fitted estimator.
+
+    Raises
+    ------
+    AttributeError, ValueError
+        As `dictionary_of`, if an estimator has none.
+    """
+    array = is_tensor(given) or hasattr(given, "__array__") or isinstance(given, Sequence)
+    return given if array else atoms_of(given)

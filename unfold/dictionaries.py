@@ -95,10 +95,9 @@ def exported(estimator: Any) -> Any:
     -------
     unfold.io.formats.dictionary.Dictionary
     """
-    from unfold.arrays import to_numpy
+    from unfold.arrays import atoms_of, to_numpy
     from unfold.io.formats.dictionary import Dictionary
     from unfold.methods.base import Recovery
-    from unfold.registry import atoms_of
 
     atoms = np.asarray(to_numpy(atoms_of(estimator)))
     if isinstance(estimator, Recovery):

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 
-from unfold.arrays import is_tensor, to_numpy, unit_rows
+from unfold.arrays import dictionary_of, is_tensor, to_numpy, unit_rows
 from unfold.methods.base import Recovery
-from unfold.registry import dictionary_of, get_method
+from unfold.registry import get_method
 
 N_SAMPLES, DIMENSION, DENSITY = 1200, 8, 0.15
 

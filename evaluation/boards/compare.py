@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.boards import statistics
-from evaluation.boards.table import CONTROLS, cell_skill, scale_ends, tidy
+from evaluation.boards.table import cell_skill, scale_ends, tidy
 from evaluation.running.record import Record
+from evaluation.scoring.controls import CONTROLS
 from evaluation.scoring.metrics import METRICS, PRIMARY
 
 Verdict = Literal["improved", "same", "worse"]

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.boards import statistics
-from evaluation.boards.table import CONTROLS, cell_skill, scale_ends, tidy
+from evaluation.boards.table import cell_skill, scale_ends, tidy
 from evaluation.running.record import Record
-from evaluation.scoring.controls import CHANCE, ORACLE
+from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
 from evaluation.scoring.metrics import METRICS, PRIMARY
 
 #: Raw metrics that a board shows beside the skill.

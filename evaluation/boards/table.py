@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 
 from evaluation.running.record import Record
-from evaluation.scoring.controls import CHANCE, ORACLE
+from evaluation.scoring.controls import CHANCE, CONTROLS
 from evaluation.scoring.metrics import METRICS, PRIMARY
 from evaluation.scoring.score import skill
-
-CONTROLS = (CHANCE, ORACLE)
 
 _FIELDS = (
     "track", "problem", "seed", "method", "tuning", "family", "status", "reason", "key",

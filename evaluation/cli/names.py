@@ -1,6 +1,5 @@
 """All that is known of one name: method, problem, metric or suite."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import toy
 from evaluation.running.suites import SUITES
 from evaluation.scoring.metrics import METRICS
+from unfold.registry import did_you_mean
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -42,8 +42,7 @@ def describe(name: str) -> dict[str, Any]:
     if name in toy.list_problems() or "/v" in name:
         return {"kind": "problem"} | _flat(_spec(name))
     known = [*SUITES, *METRICS, *unfold.list_methods(), *toy.list_problems()]
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`unfold list` shows what there is."
+    hint = did_you_mean(name, known, "`unfold list` shows what there is.")
     raise ValueError(f"Nothing is called {name!r}: {hint}")
 
 

@@ -191,8 +191,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dictionary(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return unit-norm atoms and the norms they had."""
-    from unfold.arrays import to_numpy, unit_rows
-    from unfold.registry import atoms_of
+    from unfold.arrays import atoms_of, to_numpy, unit_rows
 
     try:
         atoms = np.asarray(to_numpy(atoms_of(estimator)), dtype=np.float64)

@@ -97,15 +97,12 @@ def description_length(estimator: Any, X: np.ndarray) -> float:
     Codes are refitted by least squares on their own support, so that shrinkage is not mistaken
     for noise.
     """
-    from unfold.registry import dictionary_of
+    from unfold.arrays import dictionary_of
+    from unfold.sparse_coding.debias import debias
     from unfold.sparse_coding.description_length import nats
 
     D = np.asarray(dictionary_of(estimator), dtype=np.float64)
     codes = estimator.transform(X)
-    support = np.asarray(codes.toarray() if hasattr(codes, "toarray") else codes) != 0
+    codes = np.asarray(codes.toarray() if hasattr(codes, "toarray") else codes, np.float64)
     centred = np.asarray(X - np.asarray(getattr(estimator, "mean_", 0.0)), dtype=np.float64)
-    refitted = np.zeros(support.shape)
-    for z, x, on in zip(refitted, centred, support, strict=True):
-        if on.any():
-            z[on] = np.linalg.lstsq(D[on].T, x, rcond=None)[0]
-    return nats(centred, D, refitted)
+    return nats(centred, D, debias(centred, D, codes, positive=False))

@@ -11,6 +11,7 @@ from evaluation.report.markdown import seconds, size
 from evaluation.report.payload import payload
 from evaluation.report.verdict import failures, verdicts
 from evaluation.running.record import Record
+from evaluation.scoring.controls import is_control
 from evaluation.scoring.metrics import METRICS
 from evaluation.scoring.score import METRICS_VERSION
 
@@ -102,7 +103,7 @@ def _sources(records: Iterable[Record]) -> list[tuple[str, str, str]]:
     found = {
         (r.method, r.method_path, ", ".join(f"{k} {v}" for k, v in sorted(r.source.items())))
         for r in records
-        if not r.method.startswith("control:")
+        if not is_control(r.method)
     }
     return sorted(found)
 

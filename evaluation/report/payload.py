@@ -8,10 +8,9 @@ import pandas as pd
 
 from evaluation.boards import statistics
 from evaluation.boards.leaderboard import Board, TrackBoard
-from evaluation.boards.table import CONTROLS
 from evaluation.report.verdict import verdicts
 from evaluation.running.record import Record
-from evaluation.scoring.controls import CHANCE, ORACLE
+from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
 from evaluation.scoring.metrics import METRICS
 
 AXES = ("density", "n_features", "d", "noise", "n_samples")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evaluation.boards.leaderboard import board
 from evaluation.running.record import Record
+from evaluation.running.store import write_atomically
 from evaluation.scoring.metrics import PRIMARY
 
 FIGURES = ("png", "svg")
@@ -81,7 +82,5 @@ def write_report(
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Replace a file whole, so that a reader never sees half of one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    return part.replace(path)
+    write_atomically(path, content)
+    return path

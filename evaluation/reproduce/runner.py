@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from evaluation.reproduce.experiment import Experiment, Fact
+from unfold.registry import did_you_mean
 
 #: Called before each experiment and at the end: its title ("" at the end), how many are done, of
 #: how many.
@@ -83,11 +83,8 @@ def _choose(only: Sequence[str] | None) -> list[Experiment]:
     known = {experiment.id: experiment for experiment in EXPERIMENTS}
     for name in only or []:
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"There is no experiment {name!r}.{hint} The experiments: {', '.join(known)}."
-            )
+            hint = did_you_mean(name, known, "see `unfold list experiments`.")
+            raise ValueError(f"There is no experiment {name!r}: {hint}")
     return [one for one in EXPERIMENTS if only is None or one.id in only]
 
 

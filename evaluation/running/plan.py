@@ -20,8 +20,8 @@ from evaluation.running.record import Limits, Record, Track, Tuning
 from evaluation.running.selectors import MethodChoice, parse_methods
 from evaluation.running.store import Scan, scan_records
 from evaluation.running.suites import Suite
+from evaluation.scoring.controls import CONTROLS
 
-CONTROLS = ("control:chance", "control:oracle")
 DESCRIBE_LIMITS = Limits(seconds=60, bytes=4 * 10**9)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.running.store import PLAN, scan_records
+from evaluation.scoring.controls import is_control
 
 
 @dataclass
@@ -55,9 +56,7 @@ def run_status(out: str | Path) -> RunProgress:
         keys = list(scan.records)
     status.n_planned, status.n_done = len(keys), len(scan.records.keys() & set(keys))
     status.statuses.update(
-        record.status
-        for record in scan.records.values()
-        if not record.method.startswith("control:")
+        record.status for record in scan.records.values() if not is_control(record.method)
     )
     status.notes += [f"Left aside: {path}: {why}" for path, why in scan.unreadable.items()]
     return status

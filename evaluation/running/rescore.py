@@ -7,6 +7,7 @@ from typing import Any
 from evaluation.running.problems import NamedProblem, facts, make, salt_fingerprint
 from evaluation.running.record import Record
 from evaluation.running.store import Store, load_estimate, scan_records
+from evaluation.scoring.controls import is_control
 from toy import Problem
 
 
@@ -79,7 +80,7 @@ def _rescore_group(store: Store, records: list[Record], problem: Problem) -> int
     controls: dict[str, Any] = {}
     changed = 0
     for record in records:
-        if record.method.startswith("control:"):
+        if is_control(record.method):
             n_features = facts(problem)["n_features"]
             controls = controls or control_estimates(problem, n_features, record.seed)
             estimate = controls[record.method.removeprefix("control:")]

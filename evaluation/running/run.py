@@ -18,6 +18,7 @@ from evaluation.running.plan import Cell, Plan, make_plan
 from evaluation.running.record import Record
 from evaluation.running.store import Store
 from evaluation.running.suites import Suite, get_suite, override
+from evaluation.scoring.controls import is_control
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def default_jobs(threads: int) -> int:
 def count_results(summary: RunSummary, records: Iterable[Record]) -> None:
     """Add records to the counts of a summary; controls are no results."""
     for record in records:
-        if not record.method.startswith("control:"):
+        if not is_control(record.method):
             summary.statuses[record.status] += 1
 
 

@@ -3,7 +3,6 @@
 A published suite never changes; a new version gets a new name.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,6 +11,7 @@ from typing import Any, get_args
 
 from evaluation.running.record import Limits, Track, Tuning
 from evaluation.running.selectors import parse_duration, parse_seeds, parse_size
+from unfold.registry import did_you_mean
 
 MB = 10**6
 DEFAULT_LIMITS = Limits()
@@ -121,10 +121,7 @@ def get_suite(name: str) -> Suite:
     """
     if name in SUITES:
         return SUITES[name]
-    near = difflib.get_close_matches(name, SUITES, n=3)
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list_suites())}."
-    )
+    hint = did_you_mean(name, SUITES, f"there are {', '.join(list_suites())}.")
     raise ValueError(f"Unknown suite {name!r}: {hint}")
 
 

@@ -9,8 +9,15 @@ from scipy.sparse import csr_array
 from evaluation.scoring.matching import Estimate, Target, match, target
 from evaluation.scoring.metrics import METRICS, MatchedEstimate
 from toy.problem import Problem
+from unfold.sparse_coding.debias import debias as debias_on_support
 
-CHANCE, ORACLE = "control:chance", "control:oracle"
+CHANCE, ORACLE = CONTROLS = ("control:chance", "control:oracle")
+
+
+def is_control(name: str) -> bool:
+    """Tell whether a row's name is that of an end of the scale rather than of a method."""
+    return name in CONTROLS
+
 
 #: Samples on which the oracle's encoder is chosen.
 _TRIAL = 256
@@ -126,29 +133,10 @@ def _best_encoder(X: np.ndarray, truth: Target, scale: float) -> Encoder:
     return max(ranked, key=lambda entry: entry[0])[1]
 
 
-def _refit(
-    X: np.ndarray, dictionary: np.ndarray, codes: csr_array, positive: bool, block: int = 256
-) -> csr_array:
+def _refit(X: np.ndarray, dictionary: np.ndarray, codes: csr_array, positive: bool) -> csr_array:
     """Least squares on each sample's support; what turns negative in a positive code is dropped."""
-    counts = np.diff(codes.indptr)
-    data = codes.data.copy()
-    for start in range(0, len(X), block):
-        rows = slice(start, min(start + block, len(X)))
-        width = int(counts[rows].max(initial=0))
-        if not width:
-            continue
-        real = np.arange(width) < counts[rows, None]
-        entries = slice(codes.indptr[rows.start], codes.indptr[rows.stop])
-        support = np.zeros(real.shape, dtype=np.intp)
-        support[real] = codes.indices[entries]
-        atoms = dictionary[support] * real[:, :, None]
-        gram = atoms @ atoms.transpose(0, 2, 1)
-        # Padding gets a diagonal of 1, and dependent atoms a whisper of ridge.
-        gram[:, np.arange(width), np.arange(width)] += np.where(real, 1e-9, 1)
-        right = np.einsum("nsd,nd->ns", atoms, X[rows])
-        data[entries] = np.linalg.solve(gram, right[:, :, None])[:, :, 0][real]
+    refitted: csr_array = debias_on_support(X, dictionary, codes, positive=False)
     if positive:
-        data = np.maximum(data, 0)
-    refitted = csr_array((data, codes.indices, codes.indptr), shape=codes.shape)
-    refitted.eliminate_zeros()
+        refitted.data = np.maximum(refitted.data, 0)
+        refitted.eliminate_zeros()
     return refitted

@@ -9,6 +9,7 @@ from scipy.sparse import csc_array, csr_array, issparse
 from scipy.sparse.csgraph import connected_components
 
 from toy.problem import Truth
+from unfold.arrays import unit_rows
 
 Codes: TypeAlias = np.ndarray | csr_array
 
@@ -102,9 +103,9 @@ def target(truth: Truth) -> Target:
     codes = csr_array(truth.codes_test)[:, np.flatnonzero(represented)].astype(np.float64)
     ignored = directions[~represented]
     return Target(
-        directions=_unit(merged),
+        directions=unit_rows(merged),
         amplitudes=csc_array(codes @ merge),
-        ignored=_unit(ignored[np.linalg.norm(ignored, axis=1) > 0]),
+        ignored=unit_rows(ignored[np.linalg.norm(ignored, axis=1) > 0]),
         positive=bool(truth.positive),
     )
 
@@ -139,7 +140,7 @@ def match(dictionary: np.ndarray, target: Target) -> Matching:
     if not alive.any():
         empty = np.zeros(k)
         return Matching(np.full(k, -1), empty, np.ones(k), empty, 0)
-    cosines = target.directions @ _unit(dictionary).T
+    cosines = target.directions @ unit_rows(dictionary).T
     signs = np.ones_like(cosines, dtype=np.int8)
     if not target.positive:
         signs[cosines < 0] = -1
@@ -158,16 +159,11 @@ def match(dictionary: np.ndarray, target: Target) -> Matching:
     return Matching(atom, cosine, sign, best, int(alive.sum() - excused.sum()))
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norms == 0, 1, norms))
-
-
 def _near(atoms: np.ndarray, ignored: np.ndarray, *, signed: bool) -> np.ndarray:
     """Tell which atoms lie within `EXCUSED` of an ignored direction."""
     if not len(atoms) or not len(ignored):
         return np.zeros(len(atoms), dtype=bool)
-    cosines = _unit(atoms) @ ignored.T
+    cosines = unit_rows(atoms) @ ignored.T
     return np.asarray((np.abs(cosines) if signed else cosines).max(axis=1) >= EXCUSED)
 
 

@@ -11,7 +11,7 @@ from unfold.unfolding.circuits import Circuit, read_circuit
 from unfold.unfolding.unfolded import UnfoldedModel, Unfolding, compare_unfolded, unfold_model
 
 #: Share of the longest ray from which a feature counts as represented.
-REPRESENTED = 0.3
+SHARE_OF_LONGEST = 0.3
 #: Cosine from which an atom counts as having found a ray.
 FOUND = 0.9
 
@@ -80,7 +80,7 @@ class Toy:
         if self.signed:
             rays, owner = np.vstack([rays, self.hidden(-np.eye(n))]), np.tile(owner, 2)
         norms = np.linalg.norm(rays, axis=1)
-        kept = norms >= REPRESENTED * norms.max()
+        kept = norms >= SHARE_OF_LONGEST * norms.max()
         return rays[kept], owner[kept]
 
 

@@ -9,7 +9,8 @@ import pytest
 from sklearn.decomposition import FastICA
 
 from unfold import registry
-from unfold.registry import describe_methods, dictionary_of, get_method, list_methods
+from unfold.arrays import dictionary_of
+from unfold.registry import describe_methods, get_method, list_methods
 
 
 class _Distribution:
@@ -83,7 +84,7 @@ def test_class_in_a_file(tmp_path):
     first = get_method(f"{tmp_path}/method.py:Mine")
     second = get_method(f"{tmp_path}/a/method.py:Mine")
     assert first.__module__ != second.__module__
-    with pytest.raises(ValueError, match="did you mean Mine"):
+    with pytest.raises(ValueError, match="did you mean 'Mine'"):
         get_method(f"{tmp_path}/method.py:Mien")
     with pytest.raises(ValueError, match="No file"):
         get_method(f"{tmp_path}/other.py:Mine")

@@ -39,11 +39,6 @@ def spread_out(V: Tensor, value: Tensor, coherence: float) -> Tensor:
     return order[alive]
 
 
-def root_mean_square(X: np.ndarray) -> float:
-    """Return the root mean square norm of the rows of ``X``, 1 if all are zero."""
-    return float(np.sqrt(np.mean(np.sum(np.square(X, dtype=np.float64), axis=1)))) or 1.0
-
-
 def skewness_signs(S: np.ndarray) -> np.ndarray:
     """Return the sign of each column's third moment, +1 where it has none.
 
@@ -60,7 +55,7 @@ def drawn_samples(X: np.ndarray, k: int, rng: np.random.RandomState) -> np.ndarr
     some = min(k, int(np.count_nonzero(energy)))
     picks = rng.choice(len(X), size=some, replace=False, p=energy / energy.sum())
     rest = rng.standard_normal((k - some, X.shape[1]))
-    return unit_rows(np.concatenate([X[picks], rest]))  # type: ignore[return-value]
+    return unit_rows(np.concatenate([X[picks], rest]))
 
 
 #: Two atoms at this cosine are one.

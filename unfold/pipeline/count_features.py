@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from unfold.arrays import check_activations, to_numpy
-from unfold.methods.atoms import drawn_samples, root_mean_square
+from unfold.arrays import check_activations, root_mean_square, to_numpy
+from unfold.methods.atoms import drawn_samples
 from unfold.methods.dictionary_learning.consensus import Consensus
 from unfold.methods.dictionary_learning.ksvd import KSVD
 from unfold.methods.ica.cumulants import cumulants

@@ -23,6 +23,11 @@ from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.choice import as_solver
+from unfold.sparse_coding.units import solve_in_units
+
+#: How far products with ``gram`` may be off, relative to the sum of sizes: what rounding leaves of
+#: a matrix computed in single precision, in any order of summation.
+GRAM_TOLERANCE = 1e-5
 
 
 def sparse_encode(
@@ -103,7 +108,7 @@ def sparse_encode(
     if not tol > 0:
         raise ValueError(f"tol must be positive, got {tol}.")
     options = Options(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
-    solution = as_solver(solver, problem).solve(problem, options)
+    solution = solve_in_units(as_solver(solver, problem), problem, options)
     return _refit(solution, X, D, positive) if debias else solution
 
 
@@ -163,10 +168,27 @@ def _check_alpha(alpha: Any, X: Any, D: Any) -> Any:
 
 
 def _check_gram(gram: Any, D: Any) -> Any:
+    """Return ``gram`` as the kind of array ``D`` is, if it is finite and of these atoms.
+
+    A product with random signs tells it from ``D @ D.T`` for the price of one sample.
+    """
     k = D.shape[0]
     if tuple(np.shape(gram)) != (k, k):
         raise ValueError(f"gram has shape {np.shape(gram)}, expected D @ D.T of shape ({k}, {k}).")
-    return to_tensor(gram, D.device).to(D.dtype) if is_tensor(D) else np.asarray(to_numpy(gram))
+    G = to_tensor(gram, D.device).to(D.dtype) if is_tensor(D) else np.asarray(to_numpy(gram))
+    probe = np.random.default_rng(0).choice([-1.0, 1.0], size=k)
+    signs = to_tensor(probe, D.device).to(D.dtype) if is_tensor(D) else probe.astype(D.dtype)
+    with np.errstate(invalid="ignore", over="ignore"):  # told of in words below
+        size = abs(D) @ (abs(D).T @ abs(signs)) + abs(G) @ abs(signs)
+        off = abs(G @ signs - D @ (D.T @ signs)) / size
+    if not bool((off < float("inf")).all()):
+        raise ValueError("gram contains NaN or infinity, or numbers too large to multiply.")
+    if float(off.max()) > GRAM_TOLERANCE:
+        raise ValueError(
+            f"gram is not D @ D.T: products with it are off by up to {float(off.max()):.2g} of "
+            f"their size. Give the matrix of these very atoms, or leave it out."
+        )
+    return G
 
 
 def _form(penalty: str | Form, alpha: Any, n_nonzero: int | None, error: float | None) -> Form:

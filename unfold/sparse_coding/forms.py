@@ -49,6 +49,10 @@ class Form(ABC):
         changed: Form = replace(self, alpha=alpha)  # type: ignore[type-var]
         return changed
 
+    def in_units(self, sample: float, atom: float) -> "Form":
+        """Return the form for samples and atoms given in such units; codes are in their ratio."""
+        return self
+
     @abstractmethod
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return what is minimised, per sample (n,), at codes ``Z`` (n, k)."""
@@ -56,6 +60,15 @@ class Form(ABC):
 
 def _squares(A: Any) -> Any:
     return 0.5 * (A**2).sum(1)
+
+
+def _over(alpha: Any, sample: float, atom: float) -> Any:
+    """Return weights in units of ``sample * atom``, by way of double precision."""
+    if np.ndim(alpha) == 0:
+        return float(alpha) / sample / atom
+    if is_tensor(alpha):
+        return (alpha.double() / sample / atom).to(alpha.dtype)
+    return (np.asarray(alpha, float) / sample / atom).astype(alpha.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +79,10 @@ class Lasso(Form):
     words = "the lasso: 1/2 ||x - z D||^2 + sum_j alpha_j |z_j|"
 
     alpha: Any = 1.0
+
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return replace(self, alpha=_over(self.alpha, sample, atom))
 
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return ``1/2 ||x - z D||^2 + sum_j alpha_j |z_j|``."""
@@ -94,6 +111,10 @@ class ElasticNet(Form):
         """Weight of the ridge: ``ridge * alpha``."""
         return self.ridge * float(self.alpha)
 
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return ElasticNet(self.ridge * sample / atom, _over(self.alpha, sample, atom))
+
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return the lasso's value and ``1/2 l2 ||z||^2``."""
         return Lasso(self.alpha).value(X, D, Z) + self.l2 * _squares(Z)
@@ -118,6 +139,10 @@ class LogSum(Form):
 
     epsilon: float = 0.1
     alpha: Any = 1.0
+
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return LogSum(self.epsilon * atom / sample, _over(self.alpha, sample, atom))
 
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return ``1/2 ||x - z D||^2 + sum_j alpha_j epsilon log(1 + |z_j| / epsilon)``."""
@@ -154,6 +179,10 @@ class BasisPursuitDenoising(Form):
     error: float = 0.0
     alpha: Any = 1.0
 
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return replace(self, error=self.error / sample)
+
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return ``sum_j alpha_j |z_j|``."""
         return (self.alpha * abs(Z)).sum(1)
@@ -169,6 +198,10 @@ class AtMost(Form):
     n_nonzero: int = 1
     error: float = 0.0
 
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return replace(self, error=self.error / sample)
+
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return ``1/2 ||x - z D||^2``."""
         return _squares(X - Z @ D)
@@ -182,6 +215,10 @@ class WithinError(Form):
     words = "L0 with ||x - z D|| <= error"
 
     error: float = 0.0
+
+    def in_units(self, sample: float, atom: float) -> Form:
+        """Return the form for samples and atoms given in such units."""
+        return WithinError(self.error / sample)
 
     def value(self, X: Any, D: Any, Z: Any) -> Any:
         """Return the number of active atoms."""

@@ -27,7 +27,10 @@ _SENTENCES = {
     Status.MAX_ITER: "Stopped at max_iter before the tolerance was met; raise max_iter or tol.",
     Status.NON_FINITE: "A NaN or infinity appeared; rescale X or raise alpha.",
     Status.INFEASIBLE: "No code satisfies the constraint; loosen it or add atoms.",
-    Status.STALLED: "Rounding stopped progress before the tolerance was met; use float64.",
+    Status.STALLED: (
+        "Progress stopped before the tolerance was met, by rounding or as the solver never "
+        "revises; use float64, or another solver."
+    ),
 }
 
 CertificateKind = Literal["relative_duality_gap", "kkt_residual", "relative_residual", "none"]

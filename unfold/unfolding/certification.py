@@ -7,8 +7,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
-from unfold.arrays import check_activations, to_numpy, unit_rows
-from unfold.unfolding.explanations import Explanations, explain_samples, propose, scale_of
+from unfold.arrays import check_activations, directions_of, root_mean_square, to_numpy, unit_rows
+from unfold.unfolding.explanations import Explanations, explain_samples, propose
 from unfold.unfolding.missing_mass import binomial_lower, binomial_upper
 from unfold.unfolding.suspects import Suspect, find_suspects
 
@@ -133,7 +133,7 @@ def certify(
             raise ValueError(f"{name} must be strictly between 0 and 1, got {value}.")
     X, D = _centred(X_heldout, D_or_est)
     rng = check_random_state(random_state)
-    radius = tolerance * scale_of(X)
+    radius = tolerance * root_mean_square(X)
     found = explain_samples(X, D, radius=radius, positive=positive)
     held = _held(found.codes, radius)
     good = csr_array(held[found.explained])
@@ -162,7 +162,7 @@ def certify(
 
 def _centred(X: Any, D_or_est: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return float64 activations less the estimator's mean, and unit atoms."""
-    directions = getattr(D_or_est, "components_", D_or_est)
+    directions = directions_of(D_or_est)
     X = to_numpy(check_activations(X, name="X_heldout")).astype(float)
     D = to_numpy(check_activations(directions, name="D_or_est")).astype(float)
     if D.shape[1] != X.shape[1]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unfold.arrays import check_activations, to_numpy, unit_rows
+from unfold.arrays import check_activations, directions_of, to_numpy, unit_rows
 from unfold.unfolding.explanations import explain_samples
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _checked(
     """Return centred float64 activations, unit directions and a name for each."""
     X = X[None] if getattr(X, "ndim", 2) == 1 else X
     X = to_numpy(check_activations(X)).astype(float)
-    D = check_activations(getattr(D_or_est, "components_", D_or_est), name="D")
+    D = check_activations(directions_of(D_or_est), name="D")
     D = np.asarray(to_numpy(unit_rows(D)), float)
     if D.shape[1] != X.shape[1]:
         raise ValueError(f"D has atoms of {D.shape[1]} dimensions, but X has {X.shape[1]}.")

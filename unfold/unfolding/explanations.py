@@ -114,11 +114,6 @@ class Explanations:
     explained: np.ndarray
 
 
-def scale_of(X: np.ndarray) -> float:
-    """Return the root-mean-square norm of the rows of ``X``, the unit tolerances are given in."""
-    return float(np.sqrt(np.mean(np.sum(np.asarray(X, float) ** 2, axis=1))))
-
-
 def propose(X: np.ndarray, D: np.ndarray, *, radius: float, positive: bool = True) -> np.ndarray:
     """Return codes (n, k) of an L1 fit that hardly shrinks: the atoms worth trying."""
     alpha = _ALPHA * max(radius, _TINY)

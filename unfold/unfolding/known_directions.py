@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from unfold.arrays import check_activations, like, to_numpy, unit_rows
-from unfold.unfolding.explanations import explain_samples, scale_of
+from unfold.arrays import check_activations, like, root_mean_square, to_numpy, unit_rows
+from unfold.unfolding.explanations import explain_samples
 
 
 class KnownDirections:
@@ -50,7 +50,7 @@ class KnownDirections:
         found = explain_samples(
             centred,
             self.components_,
-            radius=self.tolerance * scale_of(centred),
+            radius=self.tolerance * root_mean_square(centred),
             positive=self.positive,
         )
         return like(found.codes.toarray(), given)

@@ -97,7 +97,7 @@ def test_published_and_reduced_sizes_are_kept_apart():
 
 
 def test_an_unknown_experiment_is_refused_with_the_nearest_name(tmp_path):
-    with pytest.raises(ValueError, match=r"'phase-21'.*Did you mean 'phase-2-1'\?"):
+    with pytest.raises(ValueError, match=r"'phase-21'.*did you mean 'phase-2-1'"):
         reproduce("phase-21", out=tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 

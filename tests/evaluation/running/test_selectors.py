@@ -130,7 +130,7 @@ def test_a_config_file_says_what_flags_say(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("problem = ['x']", "Unknown key 'problem'"),
-        ("suite = 'smok'", "did you mean smoke"),
+        ("suite = 'smok'", "did you mean 'smoke'"),
         ("seeds = 'x'", "Cannot read seeds"),
         ("tracks = ['blnd']", "Unknown track"),
         ("not toml", "Cannot read"),

@@ -82,7 +82,7 @@ def test_refit_is_least_squares_on_each_support():
     D /= np.linalg.norm(D, axis=1, keepdims=True)
     support = rng.random((30, 12)) < 0.3
     support[4] = False
-    refitted = _refit(X, D, csr_array(support.astype(float)), positive=False, block=7)
+    refitted = _refit(X, D, csr_array(support.astype(float)), positive=False)
     for x, z, chosen in zip(X, refitted.toarray(), support, strict=True):
         assert not z[~chosen].any()
         expected = np.linalg.lstsq(D[chosen].T, x, rcond=None)[0]

@@ -11,24 +11,12 @@ from unfold.methods.dictionary_learning.refinement import anneal, normalised, re
 from unfold.pipeline.recover import Recover, recover
 
 
-def planted(d, k, p, n, seed=0, sigma=0.0):
-    rng = np.random.default_rng(seed)
-    D = rng.standard_normal((k, d))
-    D /= np.linalg.norm(D, axis=1, keepdims=True)
-    Z = (rng.random((n, k)) < p) * rng.random((n, k))
-    return Z @ D + sigma * rng.standard_normal((n, d)), D, Z
-
-
-def worst_cosine(D, found):
-    return (D @ np.asarray(found).T).max(axis=1).min()
-
-
 def perturbed(D, size, seed=99):
     E = D + size * np.random.default_rng(seed).standard_normal(D.shape) / np.sqrt(D.shape[1])
     return E / np.linalg.norm(E, axis=1, keepdims=True)
 
 
-def test_polish_reaches_rounding_from_one_percent():
+def test_polish_reaches_rounding_from_one_percent(planted, worst_cosine):
     """Worst cosine from about .99 to 1 - 1e-9, and almost all sparse samples fit exactly."""
     X, D, _ = planted(16, 40, 0.06, 8000, seed=1)
     start = perturbed(D, 0.15)
@@ -39,7 +27,7 @@ def test_polish_reaches_rounding_from_one_percent():
     assert result.exact_fraction > 0.5
 
 
-def test_exact_fraction_tells_right_from_wrong():
+def test_exact_fraction_tells_right_from_wrong(planted):
     """The self-certificate: a random dictionary fits next to nothing exactly."""
     X, D, _ = planted(16, 40, 0.06, 4000)
     wrong = perturbed(D, 50.0)
@@ -49,7 +37,7 @@ def test_exact_fraction_tells_right_from_wrong():
     assert not anneal(X, wrong, n_nonzero=4).exact
 
 
-def test_noisy_refinement_is_within_twice_least_squares_given_the_codes():
+def test_noisy_refinement_is_within_twice_least_squares_given_the_codes(planted):
     X, D, Z = planted(16, 32, 0.05, 20_000, sigma=0.02)
     oracle = np.linalg.lstsq(Z, X, rcond=None)[0]
     oracle /= np.linalg.norm(oracle, axis=1, keepdims=True)
@@ -60,7 +48,7 @@ def test_noisy_refinement_is_within_twice_least_squares_given_the_codes():
     assert noise == pytest.approx(0.02, rel=0.15)
 
 
-def test_rays_are_taken_where_features_occur_alone():
+def test_rays_are_taken_where_features_occur_alone(planted, worst_cosine):
     X, D, _ = planted(5, 20, 0.05, 20_000)
     found = recover(X)
     assert found.road_ == "one-sparse"
@@ -69,7 +57,7 @@ def test_rays_are_taken_where_features_occur_alone():
     assert found.confidence_.min() > 0.9
 
 
-def test_two_dimensions_and_a_bias():
+def test_two_dimensions_and_a_bias(worst_cosine):
     angles = 2 * np.pi * np.arange(5) / 5
     D = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     rng = np.random.default_rng(0)
@@ -81,7 +69,7 @@ def test_two_dimensions_and_a_bias():
 
 
 @pytest.mark.parametrize("n", [40, None])
-def test_moments_and_polish_where_nothing_occurs_alone(n):
+def test_moments_and_polish_where_nothing_occurs_alone(n, planted, worst_cosine):
     X, D, Z = planted(16, 40, 0.1, 40_000)
     found = recover(X[(Z > 0).sum(axis=1) > 1], n)
     assert "polish" in found.road_
@@ -110,14 +98,14 @@ def test_rays_do_not_hide_a_tree():
     assert abs(found.n_components_ - 40) <= 2
 
 
-def test_dense_codes_take_the_joint_fit():
+def test_dense_codes_take_the_joint_fit(planted, worst_cosine):
     X, D, _ = planted(8, 14, 0.5, 60_000)
     found = recover(X, 14)
     assert found.road_.startswith("joint cumulants")
     assert worst_cosine(D, found.components_) > 0.98
 
 
-def test_same_seed_same_bits_and_codes_rebuild_samples():
+def test_same_seed_same_bits_and_codes_rebuild_samples(planted):
     X, _, _ = planted(5, 12, 0.08, 8000)
     first, second = recover(X, random_state=3), recover(X, random_state=3)
     assert np.array_equal(first.components_, second.components_)
@@ -126,7 +114,7 @@ def test_same_seed_same_bits_and_codes_rebuild_samples():
     assert np.abs(first.inverse_transform(codes) - X[:200]).max() < 0.02
 
 
-def test_constant_columns_duplicates_and_low_rank_are_worked_around():
+def test_constant_columns_duplicates_and_low_rank_are_worked_around(planted, worst_cosine):
     """Directions live in the space that the samples span; dead coordinates stay zero."""
     X, D, _ = planted(5, 12, 0.08, 20_000)
     padded = np.concatenate([X, np.full((len(X), 1), 2.0), X[:, :1]], axis=1)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
+from unfold.arrays import root_mean_square
 from unfold.unfolding.certification import certify
-from unfold.unfolding.explanations import explain_samples, scale_of
+from unfold.unfolding.explanations import explain_samples
 
 
 def world(d=12, k=24, n=600, p=0.06, noise=0.0, seed=0, positive=True):
@@ -31,7 +32,7 @@ def complete():
 
 def test_explanations_are_least_squares_on_their_support():
     X, D, _ = world(noise=0.01)
-    radius = 0.1 * scale_of(X)
+    radius = 0.1 * root_mean_square(X)
     found = explain_samples(X, D, radius=radius)
     Z = found.codes.toarray()
     assert (Z >= 0).all()
@@ -47,7 +48,7 @@ def test_explanations_are_least_squares_on_their_support():
 def test_the_true_dictionary_explains_with_the_true_codes(complete):
     X, D, Z, certificate = complete
     assert certificate.explained > 0.97
-    found = explain_samples(X, D, radius=1e-3 * scale_of(X))
+    found = explain_samples(X, D, radius=1e-3 * root_mean_square(X))
     wrong = np.abs(found.codes.toarray() - Z)[found.explained].max(axis=1)
     assert np.mean(wrong < 1e-2) > 0.98
 
@@ -58,7 +59,7 @@ def test_overcomplete_atoms_span_everything_but_explain_nothing():
     other = unit(np.random.default_rng(1).standard_normal((72, 12)))
     fits = [nnls(other.T, x)[1] for x in active[:100]]
     assert np.mean(np.array(fits) < 1e-6) > 0.95
-    found = explain_samples(active, other, radius=0.05 * scale_of(X))
+    found = explain_samples(active, other, radius=0.05 * root_mean_square(X))
     assert found.explained.mean() <= 0.05
 
 

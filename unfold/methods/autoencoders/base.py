@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.arrays import to_numpy
+from unfold.arrays import root_mean_square, to_numpy
 from unfold.io.formats.dictionary import Dictionary
-from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
+from unfold.methods.atoms import distinct, drawn_samples, width
 from unfold.methods.autoencoders.export import exported
 from unfold.methods.streaming import Streaming
 

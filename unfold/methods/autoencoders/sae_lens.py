@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from unfold.arrays import to_numpy
-from unfold.methods.atoms import active_atoms, root_mean_square, width
+from unfold.arrays import root_mean_square, to_numpy
+from unfold.methods.atoms import active_atoms, width
 from unfold.methods.base import MethodCard, Recovery
 
 

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
+from unfold.arrays import root_mean_square
 from unfold.methods.atoms import (
     complete_width,
     drawn_samples,
-    root_mean_square,
     skewness_signs,
     width,
 )

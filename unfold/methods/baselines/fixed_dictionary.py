@@ -6,12 +6,11 @@ from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 
-from unfold.arrays import like, to_numpy, unit_rows
+from unfold.arrays import like, root_mean_square, to_numpy, unit_rows
 from unfold.io.dictionaries import read_dictionary
 from unfold.io.formats.dictionary import Dictionary
 from unfold.io.formats.encoder import Lasso, Sparsest
 from unfold.io.formats.own import PLAIN
-from unfold.methods.atoms import root_mean_square
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes, sparsest_codes
 

@@ -7,7 +7,8 @@ from typing import ClassVar, final
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
+from unfold.arrays import root_mean_square
+from unfold.methods.atoms import distinct, drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 

@@ -5,8 +5,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import unit_rows
-from unfold.methods.atoms import distinct, drawn_samples, root_mean_square, width
+from unfold.arrays import root_mean_square, unit_rows
+from unfold.methods.atoms import distinct, drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
 

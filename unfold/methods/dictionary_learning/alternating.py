@@ -5,8 +5,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import unit_rows
-from unfold.methods.atoms import drawn_samples, merge, needed, root_mean_square, sums, width
+from unfold.arrays import root_mean_square, unit_rows
+from unfold.methods.atoms import drawn_samples, merge, needed, sums, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 from unfold.sparse_coding.debias import debias
@@ -142,4 +142,4 @@ def optimal_directions(
     gram = weighted.T @ codes
     ridge = max(1e-3 * float(np.trace(gram)) / len(D), np.finfo(np.float64).tiny)
     moved = np.linalg.solve(gram + ridge * np.eye(len(D)), weighted.T @ X + ridge * D)
-    return unit_rows(moved)  # type: ignore[return-value]
+    return unit_rows(moved)

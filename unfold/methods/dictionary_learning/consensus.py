@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.methods.atoms import drawn_samples, root_mean_square, width
+from unfold.arrays import root_mean_square
+from unfold.methods.atoms import drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 from unfold.methods.dictionary_learning.ksvd import HINTS, KSVD

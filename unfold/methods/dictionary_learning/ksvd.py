@@ -6,12 +6,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from unfold.arrays import root_mean_square
 from unfold.methods.atoms import (
     active_atoms,
     distinct,
     drawn_samples,
     from_residuals,
-    root_mean_square,
     width,
 )
 from unfold.methods.base import FitStatus, MethodCard

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import to_numpy, unit_rows
-from unfold.methods.atoms import distinct, drawn_samples, from_residuals, root_mean_square, width
+from unfold.arrays import root_mean_square, to_numpy, unit_rows
+from unfold.methods.atoms import distinct, drawn_samples, from_residuals, width
 from unfold.methods.base import MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
 from unfold.methods.streaming import Streaming, rows_of

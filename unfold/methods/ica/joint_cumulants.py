@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from unfold.arrays import unit_rows
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants
@@ -14,7 +15,6 @@ from unfold.methods.ica.subspace_power import (
     flattening_rank,
     rank_one_points,
     stacked_span,
-    unit,
 )
 from unfold.methods.ica.tensor_fit import (
     CumulantFit,
@@ -83,7 +83,7 @@ def start_points(
 ) -> Tensor:
     """Return ``n`` unit vectors: those known, rank-one points of the span, then random ones."""
     d = moments.white.rank
-    parts = [] if known is None else [unit(known.double())[:n]]
+    parts = [] if known is None else [unit_rows(known.double())[:n]]
     span = stacked_span(moments, min(n, flattening_rank(d)))
     found, values = rank_one_points(span, d, 12 * min(n, span.shape[1]), generator)
     parts.append(found[distinct(found, values)])
@@ -91,14 +91,14 @@ def start_points(
     A = torch.cat(parts)
     order = torch.arange(len(A), 0, -1, device=A.device, dtype=A.dtype)
     A = A[distinct(A, order)][:n]
-    return torch.cat([A, unit(noise)[: n - len(A)]])
+    return torch.cat([A, unit_rows(noise)[: n - len(A)]])
 
 
 def weak(moments: Cumulants, fit: CumulantFit, share: float = 0.4) -> Tensor:
     """Return a mask of terms that add little, or nearly repeat a stronger one."""
     value = contributions(moments, fit)
     low = value < share * value.median()
-    kept = distinct(unit(fit.atoms), value, 0.97)
+    kept = distinct(unit_rows(fit.atoms), value, 0.97)
     repeated = torch.ones_like(low)
     repeated[kept] = False
     return low | repeated

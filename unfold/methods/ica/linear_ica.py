@@ -10,45 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from unfold.methods.atoms import complete_width, skewness_signs
 from unfold.methods.base import FitStatus, MethodCard, Recovery
-
-
-@dataclass(frozen=True, eq=False)
-class Whitening:
-    """Coordinates in which data have zero mean and unit covariance.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (d,)
-    forward : ndarray of shape (d, k)
-        ``(X - mean) @ forward`` is white.
-    backward : ndarray of shape (k, d)
-        ``forward @ backward`` projects onto the space that the data span.
-    """
-
-    mean: np.ndarray
-    forward: np.ndarray
-    backward: np.ndarray
-
-
-def whitening(X: np.ndarray, k: int) -> Whitening:
-    """Return the whitening of the ``k`` strongest principal directions of ``X``.
-
-    Directions in which the data do not vary beyond rounding are left out, with a warning.
-    """
-    mean = X.mean(axis=0, dtype=np.float64)
-    centred = X - mean
-    energy, axes = np.linalg.eigh(centred.T @ centred / len(X))
-    energy, axes = energy[::-1], axes[:, ::-1]
-    d = X.shape[1]
-    rounding = d * np.finfo(np.float64).eps + (d * np.finfo(X.dtype).eps) ** 2
-    rank = min(k, int(np.count_nonzero(energy > rounding * energy[0])))
-    if rank < k:
-        warnings.warn(
-            f"X varies in {rank} directions only, {k} were asked for: returning {rank}.",
-            stacklevel=4,
-        )
-    spread = np.sqrt(energy[:rank])
-    return Whitening(mean, axes[:, :rank] / spread, spread[:, None] * axes[:, :rank].T)
+from unfold.methods.ica.whitening import principal_whitening
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -75,7 +37,7 @@ class LinearUnmixing(Recovery):
 
     def _fit(self, X: np.ndarray) -> None:
         k = complete_width(self.n_components, X, type(self).__name__)
-        coordinates = whitening(X, k)
+        coordinates = principal_whitening(X, k)
         white = (X - coordinates.mean) @ coordinates.forward
         W = self._unmix(white)
         D = np.linalg.pinv(W).T @ coordinates.backward

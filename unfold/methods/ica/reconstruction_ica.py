@@ -5,10 +5,11 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from unfold.methods.atoms import drawn_samples, root_mean_square, skewness_signs, width
+from unfold.arrays import root_mean_square
+from unfold.methods.atoms import drawn_samples, skewness_signs, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
-from unfold.methods.ica.linear_ica import whitening
+from unfold.methods.ica.whitening import principal_whitening
 
 
 @final
@@ -60,7 +61,7 @@ class ReconstructionICA(SparseCoder):
         k = width(self.n_components, X)
         if len(X) > self.max_samples:
             X = X[rng.choice(len(X), self.max_samples, replace=False)]
-        coordinates = whitening(X, min(X.shape))
+        coordinates = principal_whitening(X, min(X.shape))
         Y = (X - coordinates.mean) @ coordinates.forward
         # Rows such that W'W is near the identity, as a tight frame has it.
         start = drawn_samples(Y, k, rng) * np.sqrt(Y.shape[1] / k)

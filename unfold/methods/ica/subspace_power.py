@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from unfold.arrays import unit_rows
 from unfold.methods.base import MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants, pair_coordinates, pair_matrices
@@ -20,11 +21,6 @@ from unfold.methods.ica.cumulants import Cumulants, cumulants, pair_coordinates,
 def flattening_rank(d: int) -> int:
     """Return how many directions the span of pairs still determines in dimension ``d``."""
     return max(1, d * (d + 1) // 2 - d)
-
-
-def unit(A: Tensor) -> Tensor:
-    """Return rows of norm 1."""
-    return A / A.norm(dim=1, keepdim=True).clamp_min(1e-300)
 
 
 def fourth_order_span(fourth: Tensor, n: int) -> Tensor:
@@ -98,22 +94,22 @@ def rank_one_points(
         Share of each square inside the span, 1 at best.
     """
     x = torch.randn(n_starts, d, generator=generator, dtype=torch.float32)
-    x = unit(x.to(span.device))
+    x = unit_rows(x.to(span.device))
     basis = span.float()
     active = torch.arange(n_starts, device=span.device)
     for _ in range(n_iter):
         current = x[active]
         f = (pair_coordinates(current) @ basis) @ basis.T
-        stepped = unit((pair_matrices(f, d) @ current[:, :, None])[:, :, 0] + 0.3 * current)
+        stepped = unit_rows((pair_matrices(f, d) @ current[:, :, None])[:, :, 0] + 0.3 * current)
         x[active] = stepped
         moved = (stepped - current).abs().amax(1) > 1e-5
         active = active[moved]
         if not len(active):
             break
-    exact = unit(x.double())
+    exact = unit_rows(x.double())
     for _ in range(3):
         f = (pair_coordinates(exact) @ span) @ span.T
-        exact = unit((pair_matrices(f, d) @ exact[:, :, None])[:, :, 0] + 0.3 * exact)
+        exact = unit_rows((pair_matrices(f, d) @ exact[:, :, None])[:, :, 0] + 0.3 * exact)
     return exact, (pair_coordinates(exact) @ span).square().sum(1)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unfold.arrays import unit_rows
 from unfold.methods.atoms import joined, spread_out
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import pursue, sparsest_codes
 from unfold.methods.dictionary_learning.refinement import Refined, anneal, normalised, used_enough
-from unfold.methods.ica.subspace_power import unit
 from unfold.methods.ica.whitening import chunks, whitening
 
 #: Samples that tails and residuals are taken from, and that the last polish looks at.
@@ -116,7 +116,7 @@ def tail_power(
     weight : Tensor of shape (s,)
         Mean excess over the threshold along each.
     """
-    V = unit(V.to(Z.dtype))
+    V = unit_rows(V.to(Z.dtype))
     weight = torch.zeros(len(V), dtype=Z.dtype, device=Z.device)
     for _ in range(n_iter):
         step = torch.zeros_like(V)
@@ -125,7 +125,7 @@ def tail_power(
             excess = torch.relu(block @ V.T - threshold)
             step += excess.T @ block
             weight += excess.sum(0)
-        V = torch.where(weight[:, None] > 0, unit(step), V)
+        V = torch.where(weight[:, None] > 0, unit_rows(step), V)
     return V, weight / len(Z)
 
 
@@ -150,14 +150,14 @@ def mean_shift(
     counts : Tensor of shape (s,)
         Samples within cosine ``last``.
     """
-    V = unit(V.to(U.dtype))
+    V = unit_rows(V.to(U.dtype))
     for turn in range(n_iter):
         near = first + (last - first) * min(1.0, turn / max(n_iter - 3, 1))
         step = torch.zeros_like(V)
         for block in chunks(U):
             step += torch.relu(block @ V.T - near).T @ block
         moved = step.square().sum(1) > 0
-        V = torch.where(moved[:, None], unit(step), V)
+        V = torch.where(moved[:, None], unit_rows(step), V)
     counts = sum((block @ V.T > last).sum(0) for block in chunks(U))
     return V, torch.as_tensor(counts)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from unfold.arrays import unit_rows
 from unfold.methods.ica.cumulants import Cumulants, pair_coordinates, pair_matrices
-from unfold.methods.ica.subspace_power import distinct, oriented, unit
+from unfold.methods.ica.subspace_power import distinct, oriented
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +197,7 @@ def fit_cumulants(
     """
     n, d = A.shape
     if C is None:
-        A = oriented(unit(A.double()), moments.tensors[3]) * (d / n) ** 0.5
+        A = oriented(unit_rows(A.double()), moments.tensors[3]) * (d / n) ** 0.5
         C = shared_coefficients(moments, A)
     loss, steps = 0.0, 0
     for tie, n_iter in phases:
@@ -224,7 +225,7 @@ def residual_points(
 ) -> Tensor:
     """Return up to ``n`` unit vectors that the residual cumulants point to, best first."""
     d = fit.atoms.shape[1]
-    x = unit(torch.randn(max(8 * n, 64), d, generator=generator, dtype=torch.float64))
+    x = unit_rows(torch.randn(max(8 * n, 64), d, generator=generator, dtype=torch.float64))
     x = x.to(fit.atoms.device)
     gain = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for _ in range(n_iter):
@@ -237,7 +238,7 @@ def residual_points(
             value = (left * x).sum(1, keepdim=True)
             gain += w * value[:, 0].square()
             step += w * value * left
-        x = unit(unit(step) + 0.3 * x)
+        x = unit_rows(unit_rows(step) + 0.3 * x)
     kept = distinct(x, gain, 0.9)[:n]
     return x[kept]
 

@@ -6,9 +6,11 @@ orthonormal basis of symmetric matrices ("pairs", P = d (d + 1) / 2 entries), wh
 matrix (P, P) and order 5 an array (P, P, d).
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,3 +81,42 @@ def whitening(X: Tensor) -> Whitening:
     return Whitening(
         mean, vectors / values.sqrt(), (vectors * values.sqrt()).T.contiguous(), covariance
     )
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalAxes:
+    """Coordinates in which data have zero mean and unit covariance.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+    forward : ndarray of shape (d, k)
+        ``(X - mean) @ forward`` is white.
+    backward : ndarray of shape (k, d)
+        ``forward @ backward`` projects onto the space that the data span.
+    """
+
+    mean: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+
+
+def principal_whitening(X: np.ndarray, k: int) -> PrincipalAxes:
+    """Return the whitening of the ``k`` strongest principal directions of ``X``.
+
+    Directions in which the data do not vary beyond rounding are left out, with a warning.
+    """
+    mean = X.mean(axis=0, dtype=np.float64)
+    centred = X - mean
+    energy, axes = np.linalg.eigh(centred.T @ centred / len(X))
+    energy, axes = energy[::-1], axes[:, ::-1]
+    d = X.shape[1]
+    rounding = d * np.finfo(np.float64).eps + (d * np.finfo(X.dtype).eps) ** 2
+    rank = min(k, int(np.count_nonzero(energy > rounding * energy[0])))
+    if rank < k:
+        warnings.warn(
+            f"X varies in {rank} directions only, {k} were asked for: returning {rank}.",
+            stacklevel=4,
+        )
+    spread = np.sqrt(energy[:rank])
+    return PrincipalAxes(mean, axes[:, :rank] / spread, spread[:, None] * axes[:, :rank].T)

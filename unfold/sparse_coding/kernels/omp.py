@@ -42,6 +42,21 @@ def refit(c: Any, positive: bool, work: Any, s: int, y: Any) -> int:
     return s
 
 
+@inlined
+def squared_residual(x: Any, D: Any, S: Any, z: Any, s: int, rest: Any) -> float:
+    """Return ``||x - z D||^2`` from the residual itself, which a difference of squares blurs."""
+    for t in range(x.shape[0]):
+        rest[t] = x[t]
+    for i in range(s):
+        atom, v = D[S[i]], z[i]
+        for t in range(x.shape[0]):
+            rest[t] -= v * atom[t]
+    total = 0.0
+    for t in range(x.shape[0]):
+        total += float(rest[t]) * float(rest[t])
+    return total
+
+
 @kernel
 def pursue(
     B: Any,
@@ -52,9 +67,12 @@ def pursue(
     positive: bool,
     uniform: bool,
     n_nonzero: int,
-    error: float,
+    X: Any,
+    D: Any,
+    bounds: Any,
     rank_tol: float,
     quiet: float,
+    blur: float,
     max_iter: int,
     work: Any,
     atoms: Any,
@@ -64,16 +82,17 @@ def pursue(
     status: Any,
     n_iter: Any,
 ) -> None:
-    """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm of ``error``.
+    """Pursue one sample a row of ``B``, to ``n_nonzero`` atoms or a residual norm in ``bounds``.
 
-    A correlation below ``quiet`` times the sample's norm counts as rounding.
+    Without a bound, 0, only the count ends it. A correlation below ``quiet`` times the sample's
+    norm counts as rounding; squares are off by up to ``blur`` times the sample's.
     """
     S, z, sign, y, L, H = work.S, work.z, work.sign, work.dz, work.L, work.H
     where, c, peaks = work.where, work.c, work.peaks
     for r in range(B.shape[0]):
         b = B[r]
         s, steps = NONE + 1, 0
-        bound = error * error
+        bound = bounds[r] * bounds[r]
         left = xx[r]
         refresh(c, b, G, S, z, s, 0.0)
         status[r] = MAX_ITER
@@ -109,6 +128,8 @@ def pursue(
             left = xx[r]
             for i in range(s):
                 left -= z[i] * (float(b[S[i]]) + float(c[S[i]]))
+            if bound > 0.0 and left <= bound + blur * xx[r]:
+                left = squared_residual(X[r], D, S, z, s, work.residual)
         residual[r] = math.sqrt(max(left, 0.0) / xx[r]) if xx[r] > 0.0 else 0.0
         n_iter[r] = steps
         for j in range(where.shape[0]):

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 
 from unfold.arrays import is_tensor, like, to_numpy, to_tensor
-from unfold.sparse_coding.forms import Form
+from unfold.sparse_coding.forms import Form, WithinError
 from unfold.sparse_coding.problem import (
     DEFAULT_OPTIONS,
     Options,
@@ -45,7 +45,10 @@ class Solver(BaseEstimator, ABC):
                 f"It takes: {', '.join(form.name for form in self.takes)}. "
                 f"Use solver='auto', or one that takes it."
             )
-        solution = self._solve(self._inside(problem), options)
+        inside = self._inside(problem)
+        if isinstance(problem.form, WithinError):  # a bound is met or not by a hair
+            inside = inside.in_double()
+        solution = self._solve(inside, options)
         return _outside(solution, problem.X, options.sparse_output)
 
     def _inside(self, problem: SparseProblem) -> SparseProblem:
@@ -68,21 +71,22 @@ def _outside(solution: Solution, X: Any, sparse_output: bool) -> Solution:
         import torch
 
         if issparse(codes):
-            codes = _sparse_tensor(codes, X)
+            codes = as_csr_tensor(codes, X)
         elif sparse_output:
             codes = to_tensor(codes, X.device).to_sparse_csr()
         else:
             codes = like(codes, X)
         status, n_iter, certificate = (torch.as_tensor(r, device=X.device) for r in reports)
         return Solution(codes, status, n_iter, certificate, solution.certificate_kind)
-    if not issparse(codes):
+    if not issparse(solution.codes):
         codes = like(codes, X)
         codes = csr_array(codes) if sparse_output else codes
+    codes = codes if codes.dtype == X.dtype else codes.astype(X.dtype)
     states, steps, gaps = (to_numpy(r) for r in reports)
     return Solution(codes, states, steps, gaps, solution.certificate_kind)
 
 
-def _sparse_tensor(codes: Any, X: Any) -> Any:
+def as_csr_tensor(codes: Any, X: Any) -> Any:
     """Return SciPy CSR codes as a torch CSR tensor on the device of ``X``."""
     import torch
 
@@ -91,5 +95,5 @@ def _sparse_tensor(codes: Any, X: Any) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(
-            ends.long(), atoms.long(), values, codes.shape, dtype=X.dtype
+            ends.long(), atoms.long(), values, codes.shape, dtype=X.dtype, check_invariants=False
         )

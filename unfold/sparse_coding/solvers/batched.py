@@ -108,6 +108,12 @@ class BatchedSolver(Solver):
         gap = batch.gap()
         return gap, gap <= tol
 
+    def _verdict(self, batch: Batch) -> "torch.Tensor":
+        """Return the status of each sample that counts as done."""
+        import torch
+
+        return torch.full_like(batch.X[:, 0], int(Status.CONVERGED), dtype=torch.int8)
+
     @final
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
         import torch
@@ -145,7 +151,7 @@ class BatchedSolver(Solver):
                 rows = left[out]
                 codes[rows], certificate[rows] = batch.state["Z"][out], value[out]
                 n_iter[rows] = i
-                status[left[done]] = int(Status.CONVERGED)
+                status[left[done]] = self._verdict(batch)[done]
                 status[left[broken]] = int(Status.NON_FINITE)
                 left = left[~out]
                 batch.keep(~out)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unfold.sparse_coding.certificates import relative_residual
 from unfold.sparse_coding.forms import AtMost, WithinError
-from unfold.sparse_coding.solution import CertificateKind
+from unfold.sparse_coding.problem import residual_bound
+from unfold.sparse_coding.solution import CertificateKind, Status
 from unfold.sparse_coding.solvers.batched import Batch, BatchedSolver
 
 if TYPE_CHECKING:
@@ -20,12 +20,49 @@ def _score(batch: Batch, C: "torch.Tensor") -> "torch.Tensor":
     return C.clamp(min=0) if batch.problem.positive else C.abs()
 
 
-def _within(batch: Batch) -> "torch.Tensor":
-    """Tell which samples are already within the error bound."""
-    R = batch.X - batch.state["Z"] @ batch.D
-    return R.norm(dim=1) <= max(batch.problem.form.error, 1e-12) * (
-        1.0 if batch.problem.form.error else batch.X.norm(dim=1)
-    )
+def _left(batch: Batch) -> "torch.Tensor":
+    """Return the residual norms at the codes as they will be handed back."""
+    import torch
+
+    handed = batch.problem.code_dtype
+    kind = handed if isinstance(handed, torch.dtype) else getattr(torch, str(handed))
+    return (batch.X - batch.state["Z"].to(kind).to(batch.X.dtype) @ batch.D).norm(dim=1)
+
+
+def _measured(batch: Batch) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Return the relative residual, and which samples are within the error bound."""
+    left, norms = _left(batch), batch.X.norm(dim=1)
+    within = left <= residual_bound(batch.problem.form.error, norms, batch.problem.code_dtype)
+    return left / norms.masked_fill(norms == 0, 1), within
+
+
+def _nothing_helps(batch: Batch, open_: Any = True) -> "torch.Tensor":
+    """Tell for which samples no atom among ``open_`` would lower the residual beyond rounding."""
+    score = _score(batch, batch.state["C"]) * open_
+    # a thousandth of what counts as an exact fit: gradients vanish faster than residuals
+    return score.amax(1) <= 1e-3 * residual_bound(0.0, batch.X.norm(dim=1), batch.X.dtype)
+
+
+def _bound_verdict(batch: Batch) -> "torch.Tensor":
+    """Return the status of samples that are done: whether they met their bound, or none can.
+
+    Where the gradient vanishes on the support and helps nowhere else, the fit is a least-squares
+    one over all atoms, so that no code does better.
+    """
+    import torch
+
+    form, norms = batch.problem.form, batch.X.norm(dim=1)
+    done = torch.full_like(norms, int(Status.CONVERGED), dtype=torch.int8)
+    if isinstance(form, AtMost):
+        return done
+    left, Z = _left(batch), batch.state["Z"]
+    slope = (batch.correlations(Z) / batch.D.norm(dim=1)).abs() * (Z != 0)
+    rounding = residual_bound(0.0, norms, batch.problem.code_dtype)
+    best = (slope.amax(1) <= rounding) & (left > rounding)
+    missed = left > residual_bound(form.error, norms, batch.problem.code_dtype)
+    done[missed & best] = int(Status.INFEASIBLE)
+    done[missed & ~best] = int(Status.STALLED)
+    return done
 
 
 @dataclass(eq=False, repr=False)
@@ -53,10 +90,14 @@ class MatchingPursuit(BatchedSolver):
         batch.state["C"] = batch.b.clone()
 
     def _measure(self, batch: Batch, tol: float) -> tuple[Any, Any]:
-        done = _within(batch) | (_score(batch, batch.state["C"]).amax(1) <= 0)
+        value, within = _measured(batch)
+        done = within | _nothing_helps(batch)
         if isinstance(batch.problem.form, AtMost):
             done = done | ((batch.state["Z"] != 0).sum(1) >= batch.problem.form.n_nonzero)
-        return relative_residual(batch.X, batch.D, batch.state["Z"]), done
+        return value, done
+
+    def _verdict(self, batch: Batch) -> "torch.Tensor":
+        return _bound_verdict(batch)
 
     def _step(self, batch: Batch) -> None:
         C, Z = batch.state["C"], batch.state["Z"]
@@ -96,8 +137,8 @@ class IHT(BatchedSolver):
     def _measure(self, batch: Batch, tol: float) -> tuple[Any, Any]:
         Z = batch.state["Z"]
         moved = (Z - batch.state["last"]).norm(dim=1)
-        done = (moved <= tol * 1e-2 * Z.norm(dim=1)) | _within(batch)
-        return relative_residual(batch.X, batch.D, Z), done
+        value, within = _measured(batch)
+        return value, (moved <= tol * 1e-2 * Z.norm(dim=1)) | within
 
     def _step(self, batch: Batch) -> None:
         Z = batch.state["Z"]
@@ -156,32 +197,50 @@ class BatchedOMP(BatchedSolver):
 
         batch.state["tried"] = torch.zeros_like(batch.b, dtype=torch.bool)
         batch.state["C"] = batch.b.clone()
+        batch.state["left"] = batch.X.norm(dim=1)
 
     def _measure(self, batch: Batch, tol: float) -> tuple[Any, Any]:
-        score = _score(batch, batch.state["C"]).masked_fill(batch.state["tried"], 0)
-        spent = score.amax(1) <= 1e-12 * batch.X.norm(dim=1)
-        done = _within(batch)
+        value, within = _measured(batch)
+        done = within | _nothing_helps(batch, self._open(batch))
         if isinstance(batch.problem.form, AtMost):
-            done = done | spent | ((batch.state["Z"] != 0).sum(1) >= batch.problem.form.n_nonzero)
-        return relative_residual(batch.X, batch.D, batch.state["Z"]), done
+            done = done | ((batch.state["Z"] != 0).sum(1) >= batch.problem.form.n_nonzero)
+        return value, done
+
+    def _verdict(self, batch: Batch) -> "torch.Tensor":
+        return _bound_verdict(batch)
+
+    @staticmethod
+    def _open(batch: Batch) -> "torch.Tensor":
+        """Tell which atoms may be chosen: outside the support, and not just tried in vain."""
+        return ~batch.state["tried"] & (batch.state["Z"] == 0)
 
     def _step(self, batch: Batch) -> None:
-        Z, tried = batch.state["Z"], batch.state["tried"]
-        score = _score(batch, batch.state["C"]).masked_fill(tried, -1)
+        Z = batch.state["Z"]
+        score = _score(batch, batch.state["C"]).masked_fill(~self._open(batch), -1)
         best = score.argmax(1, keepdim=True)
-        tried = tried.scatter(1, best, True)
         on = (Z != 0).scatter(1, best, True)
         size = int(on.sum(1).amax())
         atoms = on.to(Z.dtype).topk(size, dim=1)
         live = atoms.values > 0
-        small = self._fit(batch, atoms.indices, live)
-        batch.state["Z"] = Z.new_zeros(Z.shape).scatter(1, atoms.indices, small)
-        batch.state["tried"] = tried
+        fitted = self._fit(batch, atoms.indices, live, Z.gather(1, atoms.indices))
+        new = Z.new_zeros(Z.shape).scatter(1, atoms.indices, fitted)
+        left = (batch.X - new @ batch.D).norm(dim=1)
+        # Every step that is kept lowers the residual, so that no support comes back.
+        better = (left < batch.state["left"])[:, None]
+        batch.state["tried"] = batch.state["tried"].scatter(1, best, True) & ~better
+        batch.state["Z"] = new.where(better, Z)
+        batch.state["left"] = left.minimum(batch.state["left"])
         batch.state["C"] = batch.correlations(batch.state["Z"])
 
     @staticmethod
-    def _fit(batch: Batch, atoms: "torch.Tensor", live: "torch.Tensor") -> "torch.Tensor":
-        """Return least-squares codes over each sample's atoms; rows of dead ones are inert."""
+    def _fit(
+        batch: Batch, atoms: "torch.Tensor", live: "torch.Tensor", codes: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """Return least-squares codes over each sample's atoms; rows of dead ones are inert.
+
+        In the non-negative form ``codes`` move toward the fit until the first of them reaches zero
+        and leaves (Lawson and Hanson, 1974), so that the residual never grows.
+        """
         import torch
 
         chosen = batch.D[atoms]
@@ -191,12 +250,19 @@ class BatchedOMP(BatchedSolver):
         target = batch.b.gather(1, atoms)
         while True:
             both = live[:, :, None] & live[:, None, :]
-            system = torch.where(both, G, 0.0)
-            fill = torch.where(live, ridge * diagonal, 1.0)
-            system = system + torch.diag_embed(fill)
-            codes = torch.linalg.solve_ex(system, torch.where(live, target, 0.0)[..., None])
-            small = torch.where(live, codes.result[..., 0], 0.0)
-            negative = live & (small <= 0)
+            exact = torch.where(both, G, 0.0)
+            system = exact + torch.diag_embed(torch.where(live, ridge * diagonal, 1.0))
+            factor, pivots, _ = torch.linalg.lu_factor_ex(system)
+            right = torch.where(live, target, 0.0)[..., None]
+            fit = torch.linalg.lu_solve(factor, pivots, right)
+            # once more on what is left, which takes back what the ridge has shrunk
+            fit = fit + torch.linalg.lu_solve(factor, pivots, right - exact @ fit)
+            fit = torch.where(live, fit[..., 0], 0.0)
+            negative = live & (fit <= 0)
             if not batch.problem.positive or not bool(negative.any()):
-                return small
-            live = live & ~negative
+                return fit
+            room = torch.where(codes > fit, codes / (codes - fit), 0.0)
+            share = torch.where(negative, room, float("inf"))
+            reach = share.amin(1, keepdim=True).clamp(max=1)
+            live = live & ~(negative & (share <= reach))
+            codes = torch.where(live, codes + reach * (fit - codes), 0.0)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from unfold.sparse_coding.forms import AtMost, WithinError
-from unfold.sparse_coding.problem import Options, SparseProblem
-from unfold.sparse_coding.solution import Solution
+from unfold.sparse_coding.problem import Options, SparseProblem, residual_bound
+from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.blocks import (
     Compact,
@@ -24,6 +24,10 @@ from unfold.sparse_coding.solvers.gram import (
     wants_gram,
     wants_mixed,
 )
+
+#: Share of ``||x||^2`` that a difference of squares may be off by, over any support: above it the
+#: recurrence for the residual is believed, below it the residual is formed.
+BLUR = 1e-10
 
 
 @dataclass(eq=False, repr=False)
@@ -54,7 +58,7 @@ class OMP(Solver):
     block_size: int | None = None
 
     def _solve(self, problem: SparseProblem, options: Options) -> Solution:
-        counted = isinstance(problem.form, AtMost)  # an error bound is met or not by a hair
+        counted = isinstance(problem.form, AtMost)
         return self._search(problem, options, counted and wants_mixed(problem))
 
     def _search(self, problem: SparseProblem, options: Options, mixed: bool) -> Solution:
@@ -88,6 +92,7 @@ class _Search:
         k, d = problem.D.shape
         counted = isinstance(problem.form, AtMost)
         self.problem, self.max_iter, self.block_size = problem, max_iter, block_size
+        self.handed = np.dtype(problem.code_dtype)
         self.limit = min(k, d, problem.form.n_nonzero if counted else k)
         self.products = Products(problem, options, mixed)
         scale = 1 / np.sqrt(squared_norms(problem.D))
@@ -113,13 +118,42 @@ class _Search:
             part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
             products.form_gram(), np.zeros(len(products.D), products.dtype),
             self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
-            self.problem.form.error, products.rank_tol,
-            2e-5 if products.mixed else products.rank_tol,
+            part, self.problem.D, self.bounds(part), products.rank_tol,
+            2e-5 if products.mixed else products.rank_tol, BLUR,
             self.max_iter, work, *out.outputs,
         )  # fmt: skip
         if products.mixed:
             self.refine(part, out)
-        return out.pack(self.problem.X.dtype)
+        self.report(part, out)
+        return out.pack(self.handed)
+
+    def bounds(self, part: np.ndarray) -> np.ndarray:
+        """Return the bound on each residual norm; 0 where only atoms are counted."""
+        if isinstance(self.problem.form, AtMost):
+            return np.zeros(len(part))
+        norms = np.sqrt(squared_norms(part))
+        return np.asarray(residual_bound(self.problem.form.error, norms, self.handed))
+
+    def report(self, part: np.ndarray, out: Compact) -> None:
+        """Set certificates, and statuses under a bound, by residuals of the codes handed back."""
+        from unfold.sparse_coding.kernels.rows import measure
+
+        left, scratch = np.zeros(len(part)), np.zeros(part.shape[1])
+        measure(
+            part, self.problem.D, out.atoms, out.values, out.counts, np.zeros(1, self.handed),
+            scratch, left,
+        )  # fmt: skip
+        norms = np.sqrt(squared_norms(part))
+        to_mend = np.isinf(out.certificate)
+        out.certificate[:] = np.where(to_mend, np.inf, left / np.where(norms > 0, norms, 1))
+        if isinstance(self.problem.form, AtMost):
+            return
+        met = left <= self.bounds(part)
+        rounding = left <= residual_bound(0.0, norms, self.handed)
+        ended = out.status != int(Status.MAX_ITER)
+        out.status[ended & ~met] = int(Status.INFEASIBLE)
+        out.status[ended & ~met & rounding] = int(Status.STALLED)
+        out.status[met] = int(Status.CONVERGED)
 
     def refine(self, part: np.ndarray, out: Compact) -> None:
         """Fit supports that were found in single precision in the data's own."""

@@ -16,17 +16,6 @@ from unfold.methods.ica.tail_power import TailPower
 from unfold.testing import check_method
 
 
-def planted(d, k, p, n, seed=0):
-    rng = np.random.default_rng(seed)
-    D = rng.standard_normal((k, d))
-    D /= np.linalg.norm(D, axis=1, keepdims=True)
-    return ((rng.random((n, k)) < p) * rng.random((n, k))) @ D, D
-
-
-def worst_cosine(D, found):
-    return (D @ np.asarray(found).T).max(axis=1).min()
-
-
 def tree_world(seed=0, n=12_000, d=30, sigma=0.0):
     """Four roots of three children each, always with one child; twelve flat features."""
     rng = np.random.default_rng(seed)
@@ -46,17 +35,17 @@ def tree_world(seed=0, n=12_000, d=30, sigma=0.0):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rays_are_exact_and_count_features(dtype):
+def test_rays_are_exact_and_count_features(dtype, planted, worst_cosine):
     """Twelve times overcomplete, to rounding, the number included."""
-    X, D = planted(8, 96, 0.015, 20_000)
+    X, D, _ = planted(8, 96, 0.015, 20_000)
     found = OneSparse().fit(X.astype(dtype))
     assert found.n_components_ == 96
     assert worst_cosine(D, found.components_.astype(np.float64)) > 1 - 1e-6
     assert (found.counts_ >= 3).all()
 
 
-def test_bias_is_the_point_that_repeats():
-    X, D = planted(6, 12, 0.05, 8000)
+def test_bias_is_the_point_that_repeats(planted, worst_cosine):
+    X, D, _ = planted(6, 12, 0.05, 8000)
     bias = np.arange(6.0)
     assert np.array_equal(repeated_point(X + bias), bias)
     found = OneSparse().fit(X + bias)
@@ -83,14 +72,14 @@ def test_widest_gap_of_counts_separates_features_from_chance():
     assert len(frequent(D, np.array([9, 7, 5, 4, 3]))[0]) == 5
 
 
-def test_noisy_rays_are_density_peaks():
-    X, D = planted(16, 40, 0.02, 20_000)
+def test_noisy_rays_are_density_peaks(planted):
+    X, D, _ = planted(16, 40, 0.02, 20_000)
     X = X + 0.01 * np.random.default_rng(1).standard_normal(X.shape)
     found = OneSparse(noise=0.02).fit(X[np.linalg.norm(X, axis=1) > 0.3])
     assert np.mean((D @ found.components_.T).max(axis=1) > 0.98) > 0.9
 
 
-def test_a_crowd_in_the_shadow_of_a_larger_one_is_found():
+def test_a_crowd_in_the_shadow_of_a_larger_one_is_found(worst_cosine):
     """Siblings in a tree share most of their path: cosine .8, and one is ten times as frequent."""
     rng = np.random.default_rng(0)
     first, second = np.eye(24)[0], np.r_[0.8, 0.6, np.zeros(22)]
@@ -103,9 +92,9 @@ def test_a_crowd_in_the_shadow_of_a_larger_one_is_found():
     assert counts.tolist() == [2000, 200]
 
 
-def test_tails_find_every_direction_in_many_dimensions():
+def test_tails_find_every_direction_in_many_dimensions(planted, worst_cosine):
     """No number given: climbed, reseeded from residuals, refined to rounding."""
-    X, D = planted(32, 64, 0.03, 10_000)
+    X, D, _ = planted(32, 64, 0.03, 10_000)
     found = TailPower().fit(X)
     assert found.n_components_ == 64
     assert worst_cosine(D, found.components_) > 1 - 1e-6
@@ -124,7 +113,7 @@ def test_sparsest_code_reads_paths_and_fans_read_features():
     assert np.mean(right) > 0.9
 
 
-def test_fans_do_no_harm_in_a_flat_world():
+def test_fans_do_no_harm_in_a_flat_world(worst_cosine):
     """Every fan is a line: the features of the events come back."""
     rng = np.random.default_rng(0)
     D = rng.standard_normal((40, 32))
@@ -142,8 +131,8 @@ def test_conforms(method):
 
 
 @pytest.mark.parametrize("method", [OneSparse, TailPower])
-def test_rotation_order_and_scale_do_not_matter(method):
-    X, D = planted(24, 40, 0.04, 12_000)
+def test_rotation_order_and_scale_do_not_matter(method, planted, worst_cosine):
+    X, D, _ = planted(24, 40, 0.04, 12_000)
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.standard_normal((24, 24)))[0]
     found = method().fit(1e3 * X[rng.permutation(len(X))] @ Q)

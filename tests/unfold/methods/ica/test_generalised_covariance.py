@@ -14,17 +14,6 @@ from unfold.methods.ica.generalised_covariance import (
 from unfold.testing import check_method
 
 
-def planted(d, k, p, n, seed=0):
-    rng = np.random.default_rng(seed)
-    D = rng.standard_normal((k, d))
-    D /= np.linalg.norm(D, axis=1, keepdims=True)
-    return ((rng.random((n, k)) < p) * rng.random((n, k))) @ D, D
-
-
-def worst_cosine(D, found):
-    return (D @ np.asarray(found).T).max(axis=1).min()
-
-
 def generator():
     return torch.Generator().manual_seed(0)
 
@@ -51,9 +40,9 @@ def test_one_source_has_the_closed_form_of_a_coin():
     torch.testing.assert_close(found, torch.cat([closed.real, closed.imag]), atol=1e-9, rtol=0)
 
 
-def test_matrices_lie_in_the_span_of_squares():
+def test_matrices_lie_in_the_span_of_squares(planted):
     """Up to sampling noise, whatever the density; and the number of sources is told."""
-    X, D = planted(5, 8, 0.3, 200_000)
+    X, D, _ = planted(5, 8, 0.3, 200_000)
     t = frequencies(5, 40, 2.0, generator())
     halves = [generalised_covariances(torch.as_tensor(part), t) for part in (X[::2], X[1::2])]
     basis = spanned(*halves, None)
@@ -63,16 +52,16 @@ def test_matrices_lie_in_the_span_of_squares():
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_finds_more_directions_than_dimensions(told):
-    X, D = planted(10, 25, 0.1, 100_000)
+def test_finds_more_directions_than_dimensions(told, planted, worst_cosine):
+    X, D, _ = planted(10, 25, 0.1, 100_000)
     found = GeneralisedCovariance(25 if told else None).fit(X)
     assert found.n_components_ == 25
     assert worst_cosine(D, found.components_) > 0.99
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
-def test_rotation_order_and_scale_do_not_matter(scale):
-    X, D = planted(8, 14, 0.15, 40_000)
+def test_rotation_order_and_scale_do_not_matter(scale, planted, worst_cosine):
+    X, D, _ = planted(8, 14, 0.15, 40_000)
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.standard_normal((8, 8)))[0]
     moved = scale * X[rng.permutation(len(X))] @ Q

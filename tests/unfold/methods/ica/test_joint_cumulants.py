@@ -16,16 +16,9 @@ from unfold.methods.ica.tensor_fit import (
 from unfold.testing import check_method
 
 
-def planted(d, k, p, n, seed=0):
-    rng = np.random.default_rng(seed)
-    D = rng.standard_normal((k, d))
-    D /= np.linalg.norm(D, axis=1, keepdims=True)
-    return ((rng.random((n, k)) < p) * rng.random((n, k))) @ D, D
-
-
 @pytest.fixture(scope="module")
-def small():
-    X, D = planted(4, 6, 0.3, 20_000)
+def small(planted):
+    X, D, _ = planted(4, 6, 0.3, 20_000)
     return cumulants(torch.tensor(X), top=6), D
 
 
@@ -77,9 +70,9 @@ def test_loss_is_near_its_freedom_at_the_truth_and_larger_elsewhere(small):
 
 
 @pytest.mark.slow
-def test_terms_between_two_directions_are_swapped_for_both():
+def test_terms_between_two_directions_are_swapped_for_both(planted):
     """Without swaps this fit ends with a worst cosine of .69: exchanges see no weak term."""
-    X, D = planted(20, 80, 0.3, 100_000)
+    X, D, _ = planted(20, 80, 0.3, 100_000)
     moments = cumulants(torch.tensor(X, dtype=torch.float32))
     rng = torch.Generator().manual_seed(0)
     fit = fit_dense(moments, 80, rng)
@@ -91,23 +84,23 @@ def test_terms_between_two_directions_are_swapped_for_both():
 
 
 @pytest.mark.parametrize("density", [0.1, 0.3, 0.5])
-def test_dense_codes_are_recovered(density):
+def test_dense_codes_are_recovered(density, planted):
     """Densities where no sparse method works; order 4 alone vanishes near .4."""
-    X, D = planted(8, 14, density, 60_000)
+    X, D, _ = planted(8, 14, density, 60_000)
     found = JointCumulants(14).fit(X)
     assert (D @ found.components_.T).max(axis=1).min() > 0.99
     assert found.misfit_ < 1.3
 
 
-def test_number_of_directions_is_found():
-    X, D = planted(8, 14, 0.3, 60_000)
+def test_number_of_directions_is_found(planted):
+    X, D, _ = planted(8, 14, 0.3, 60_000)
     found = JointCumulants().fit(X)
     assert found.n_components_ == 14
     assert (D @ found.components_.T).max(axis=1).min() > 0.99
 
 
-def test_rotation_and_scale_do_not_matter():
-    X, D = planted(6, 9, 0.3, 40_000)
+def test_rotation_and_scale_do_not_matter(planted):
+    X, D, _ = planted(6, 9, 0.3, 40_000)
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.standard_normal((6, 6)))[0]
     found = JointCumulants(9).fit(1e3 * X[rng.permutation(len(X))] @ Q).components_
