@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unfold.io.activations import load_activations
+from unfold.io.dictionaries import read_dictionary
 
 if TYPE_CHECKING:
     from unfold.sparse_coding.phase_transition import PhaseReport
@@ -49,7 +50,7 @@ def draw_phase_of_file(
     from unfold.sparse_coding.phase_transition import draw_phase, phase_report
 
     file = Path(file)
-    D = load_activations(file, _key(file, key, "dictionary"))
+    D = read_dictionary(file, key=key).atoms
     report = phase_report(D, positive=positive, resolution=resolution, random_state=seed)
     picture = Path(out) if out else file.with_suffix(".phase.png")
     draw_phase(report).savefig(picture)
@@ -73,7 +74,7 @@ def explain_file(
     file : path
         Activations of shape (n, d).
     dictionary : path
-        What ``unfold fit`` wrote, or a matrix (k, d).
+        What ``unfold fit`` wrote, or any that `unfold.load_dictionary` reads.
     rows : sequence of int
         Which samples.
     key : str, optional
@@ -96,15 +97,11 @@ def explain_file(
     ValueError
         If a row is not in the file, or the widths differ.
     """
-    from safetensors.numpy import load_file
-
     from unfold.unfolding.decomposition import explain
     from unfold.unfolding.known_directions import KnownDirections
 
-    dictionary = Path(dictionary)
-    D = load_activations(dictionary, _key(dictionary, None, "dictionary"))
-    tensors = load_file(dictionary) if dictionary.suffix == ".safetensors" else {}
-    known = KnownDirections(D, mean=tensors.get("mean"), positive=positive)
+    read = read_dictionary(dictionary)
+    known = KnownDirections(read.atoms, mean=read.offset, positive=positive)
     X = load_activations(file, key)
     for row in rows:
         if not -len(X) <= row < len(X):
@@ -117,16 +114,3 @@ def explain_file(
             pictures[i] = picture = Path(out) / f"sample-{row}.png"
             decomposition.draw().savefig(picture)
     return list(zip(rows, found, pictures, strict=True))
-
-
-def _key(file: Path, key: str | None, usual: str) -> str | None:
-    """Return the array meant: the usual one of a file that ``unfold fit`` wrote."""
-    if key is None and file.suffix == ".safetensors":
-        from safetensors import safe_open
-
-        try:
-            with safe_open(file, "numpy") as opened:
-                return usual if usual in opened.keys() else None  # noqa: SIM118
-        except Exception:  # an unreadable file gets its message from the reader
-            return None
-    return key

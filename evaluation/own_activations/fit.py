@@ -46,7 +46,7 @@ def fit_file(
 ) -> Fitted:
     """Find the feature directions in a file of activations.
 
-    Writes ``dictionary.safetensors`` ("dictionary" (k, d), unit rows; "mean" (d,); "usage" (k,)),
+    Writes ``dictionary.safetensors`` (as `unfold.save_dictionary` does; "usage" (k,) beside),
     ``summary.json``, ``summary.html`` and, if asked, ``codes.safetensors`` (dense, or the parts
     of a CSR matrix) into ``out``.
 
@@ -98,7 +98,7 @@ def fit_file(
         "largest_cosine": _largest_cosine(dictionary),
         "warnings": list(dict.fromkeys(str(item.message) for item in caught)),
     }
-    paths = _write(out, dictionary, estimator, measured, parts, summary)
+    paths = _write(out, estimator, measured, parts, summary)
     return Fitted(summary, paths)
 
 
@@ -192,7 +192,6 @@ def _largest_cosine(dictionary: np.ndarray) -> float:
 
 def _write(
     out: Path,
-    dictionary: np.ndarray,
     estimator: Any,
     measured: dict[str, Any],
     parts: list[Any],
@@ -203,13 +202,11 @@ def _write(
 
     from evaluation.own_activations.fit_page import render
     from evaluation.running.store import write_atomically
+    from unfold.dictionaries import exported
+    from unfold.io.save import packed
 
-    arrays = {
-        "dictionary": dictionary,
-        "mean": measured["mean"].astype(np.float32),
-        "usage": measured["usage"].astype(np.float32),
-    }
-    files = {"dictionary.safetensors": save(arrays)}
+    usage = {"usage": measured["usage"].astype(np.float32)}
+    files = {"dictionary.safetensors": packed(exported(estimator), usage)}
     if parts:
         files["codes.safetensors"] = save(pack_codes(vstack(parts, format="csr"), "codes"))
     files["summary.json"] = (json.dumps(summary, indent=1) + "\n").encode()
