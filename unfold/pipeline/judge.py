@@ -14,7 +14,8 @@ from unfold.methods.dictionary_learning.refinement import (
     used_enough,
 )
 from unfold.pipeline.split import POLISH, Split
-from unfold.sparse_coding.description_length import description_length
+from unfold.sparse_coding.description_length import FLOOR, description_length, nats
+from unfold.sparse_coding.encode import sparse_encode
 
 REFINED = " + refinement at the noise"
 
@@ -31,6 +32,8 @@ class Candidate:
     n_iter: int = 1
     sure: bool = True
     positive: bool = True
+    #: what is subtracted before coding; None is nothing
+    offset: np.ndarray | None = None
 
 
 def refined(split: Split, start: np.ndarray, road: str) -> Candidate:
@@ -115,3 +118,79 @@ def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
         )
 
     return other if nats(other) < nats(one) else one
+
+
+#: Held-out samples that are coded to weigh a candidate.
+WEIGHED = 2_000
+#: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise.
+EXACT = 1e-3
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What held-out samples say of a candidate.
+
+    Attributes
+    ----------
+    nats : float
+        Length of a sample's description by few atoms and a Gaussian residual.
+    saved : float
+        Nats less than a Gaussian of the data's covariance needs: structure beyond covariance.
+    explained : float
+        Share of the variance about the mean that those codes explain.
+    exact : bool
+        Whether most held-out samples are sparse to rounding in the dictionary.
+    """
+
+    nats: float
+    saved: float
+    explained: float
+    exact: bool
+
+    def row(self) -> dict[str, float]:
+        """Return what a table of candidates shows."""
+        return {"nats": self.nats, "saved": self.saved, "explained": self.explained}
+
+    def beats(self, other: "Judgement") -> bool:
+        """Tell whether the evidence is for this one: exactness, then the shorter description."""
+        if self.exact != other.exact:
+            return self.exact
+        return self.nats < other.nats
+
+
+def weigh(split: Split, candidate: Candidate) -> Judgement:
+    """Return what the held-out samples say of a candidate.
+
+    The number of active atoms is the one of a few that describes them shortest.
+
+    References
+    ----------
+    Rissanen (1978), Modeling by shortest data description.
+    """
+    X = split.held_out[:WEIGHED]
+    Y = X if candidate.offset is None else X - candidate.offset
+    D = candidate.dictionary
+    most = max(1, min(len(D), X.shape[1] // 2))
+    counts = sorted({min(most, round(c)) for c in np.geomspace(1, most, 6)})
+    spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
+    # the dictionary itself, to the precision that the samples warrant
+    price = 0.5 * D.size * np.log(len(split.X)) / len(split.X)
+    best, explained = np.inf, -np.inf
+    for count in counts:
+        codes = sparse_encode(
+            Y, D, penalty="l0", n_nonzero=count, positive=candidate.positive
+        ).codes
+        value = nats(Y, D, codes) + price
+        if value < best:
+            best = value
+            explained = 1 - float(np.mean(np.sum((Y - codes @ D) ** 2, axis=1))) / spread
+    tolerance = candidate.evidence.get("tolerance", 1.0)
+    exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > 0.5
+    return Judgement(best, gaussian_nats(X) - best, explained, exact)
+
+
+def gaussian_nats(X: np.ndarray) -> float:
+    """Return the mean nats, in the units of `nats`, of a Gaussian with the covariance of ``X``."""
+    values = np.linalg.eigvalsh(np.cov(X, rowvar=False).reshape(X.shape[1], X.shape[1]))
+    floor = max(FLOOR * float(values.mean()), np.finfo(float).tiny)
+    return float(0.5 * np.log(np.maximum(values, floor)).sum())

@@ -1,6 +1,7 @@
-"""The default: look at the data, take the cheapest road that its own evidence bears out."""
+"""The default: a race of candidates, from the cheapest on, that held-out samples decide."""
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,8 @@ from unfold.io.formats.encoder import Sparsest
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
 from unfold.methods.codes import sparsest_codes
+from unfold.methods.offset import geometric_median, tame
+from unfold.pipeline.candidates.alternating import ANTIPODAL_SHARE, antipodal_share, by_alternating
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments
 from unfold.pipeline.candidates.independent_subspaces import by_independent_subspaces
@@ -20,15 +23,26 @@ from unfold.pipeline.candidates.one_sparse import (
     leaves_much,
 )
 from unfold.pipeline.candidates.tail_power import by_tail_power
-from unfold.pipeline.judge import Candidate, better, explains_more, shorter
+from unfold.pipeline.judge import Candidate, better, explains_more
+from unfold.pipeline.race import Race
 from unfold.pipeline.split import Split
 
-#: Share of the samples explained that no other road need beat.
+#: Share of the samples explained that no other candidate need beat.
 MOST = 0.6
+#: Seconds that `recover` takes at most where nobody says.
+TIME_LIMIT = 120.0
+#: Share of the time left that one candidate may take, so that others get a turn.
+SHARE = 0.6
+#: Most dimensions in which all pairs of atoms are compared, as the alternation does.
+MODERATE = 160
+#: Variance explained by few atoms below which single-feature samples are not all there is.
+ALL = 0.98
+#: Most dimensions, and fewest samples, for features that are only active together, or for votes.
+FEW_DIMENSIONS, ENOUGH = 64, 50
 
 
-def choose(split: Split) -> Candidate:
-    """Return the first candidate, from the cheapest road on, that the held-out samples confirm."""
+def structured(split: Split) -> Candidate:
+    """Return the first candidate, from the cheapest on, that the held-out samples confirm."""
     rays, counts = frequent(*ray_directions(split.X, split.rng))
     d = split.X.shape[1]
     complete = len(rays) > 0 and complete_one_sparse(split, rays, counts)
@@ -36,45 +50,58 @@ def choose(split: Split) -> Candidate:
         return by_one_sparse(split, rays, counts)
     if d <= 40:
         return by_moments(split, rays)
-    crowds = by_mean_shift(split)
-    if complete and (crowds is None or not explains_more(split, crowds.dictionary, rays)):
+    clusters = by_mean_shift(split)
+    if complete and (clusters is None or not explains_more(split, clusters.dictionary, rays)):
         return by_one_sparse(split, rays, counts)
-    if crowds is not None and crowds.sure and crowds.evidence["exact_fraction"] > MOST:
-        return crowds
-    tails = by_tail_power(split, rays if crowds is None else crowds.dictionary)
-    return tails if crowds is None or better(tails, crowds) else crowds
+    if clusters is not None and clusters.sure and clusters.evidence["exact_fraction"] > MOST:
+        return clusters
+    tails = by_tail_power(split, rays if clusters is None else clusters.dictionary)
+    return tails if clusters is None or better(tails, clusters) else clusters
 
 
-def settle(split: Split, candidate: Candidate) -> Candidate:
-    """Order directions by confidence, and return no more than wanted."""
-    order = np.argsort(-candidate.confidence, kind="stable")[: split.n]
-    return replace(
-        candidate, dictionary=candidate.dictionary[order], confidence=candidate.confidence[order]
-    )
+def single_features(split: Split) -> Candidate | None:
+    """Return the directions of one-sparse samples where these are all the features there are."""
+    rays, counts = frequent(*ray_directions(split.X, split.rng))
+    if not len(rays) or not complete_one_sparse(split, rays, counts):
+        return None
+    if split.X.shape[1] > 40 and leaves_much(split, rays, counts):
+        return None
+    return by_one_sparse(split, rays, counts)
 
 
+def together(split: Split) -> Candidate | None:
+    """Return features that are only active together, or what runs of K-SVD agree on."""
+    return by_independent_subspaces(split) or agreement(split)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class Recover(Recovery):
-    """The recommended pipeline: directions of sparse or dense, clean or noisy, flat or tree codes.
+    """The recommended pipeline: a race of candidates that held-out samples decide.
 
-    It looks for repeated samples (the bias, single-feature rays), then climbs the fourth
-    cumulant or, in high dimension, the tails of the data; anneals a polish that ends at the
-    noise level; fits third- to fifth-order cumulants jointly where codes are too dense for any
-    sparse fit. In high dimension it starts from crowds of parallel samples or, in a hierarchy,
-    from the directions that the spans of single events share, and completes them from residuals.
-    Where no road is sure of itself, it looks for sets of features that are only active together,
-    or else, as on few samples, lets runs of K-SVD vote. Which road is kept is decided by how many
-    held-out samples a dictionary fits with few atoms, or describes shortest.
+    Samples of single features come first; where they are all there is, nothing else need run.
+    Then alternating dictionary learning fits the offset with the dictionary: a floor for whatever
+    follows. About that offset come the structures that can be told exactly: rank-one points of
+    cumulants, clusters of samples, local subspaces of hierarchies, tails, joint cumulants of dense
+    codes; and where nothing is sure of itself, features that are only active together, and votes
+    of K-SVD runs. The shortest description of held-out samples wins.
 
     Parameters
     ----------
     n_components : int, optional
         How many directions; found from the data unless given.
-    random_state : int, RandomState or None
+    time_limit : float or None
+        Seconds after which the best candidate so far is returned, with ``status_`` telling.
+    n_active : int, optional
+        Active atoms a sample, where known; found from the data unless given.
+    progress : bool
+        Say on standard error what runs. Ctrl-C ends the race with the best so far.
 
     Attributes
     ----------
-    road_ : str
-        The road taken, as in "one-sparse" or "subspace power + polish".
+    candidates_ : list of dict
+        A row a candidate: name, seconds, n_components, nats, saved, explained, kept, why.
+    candidate_ : str
+        What won (also ``road_``), as in "one-sparse" or "subspace power + polish".
     evidence_ : dict of str to float
         What decided: among others the share of held-out samples fitted, and the tolerance.
     confidence_ : ndarray of shape (n_components_,)
@@ -94,21 +121,75 @@ class Recover(Recovery):
         enumerates=True,
     )
 
+    time_limit: float | None = TIME_LIMIT
+    n_active: int | None = None
+    progress: bool = False
+    positive_: bool = field(init=False)
+    noise_: float = field(init=False)
+    road_: str = field(init=False)
+
     def _fit(self, X: np.ndarray) -> None:
-        split = Split.of(X, self.n_components, self._rng())
-        best: Candidate = settle(split, choose(split))
-        if not best.sure and X.shape[1] <= 64 and len(split.X) >= 50:
-            best = by_independent_subspaces(split) or shorter(split, best, agreement(split))
+        limit = float("inf") if self.time_limit is None else float(self.time_limit)
+        if not limit > 0:
+            raise ValueError(f"time_limit must be above 0 seconds, or None, got {self.time_limit}.")
+        end = time.monotonic() + limit
+        centre = geometric_median(X)
+        unit = float(np.quantile(np.linalg.norm(X - centre, axis=1), 0.95)) or 1.0
+        Y = tame(np.asarray(X, np.float64) / unit - centre / unit) + centre / unit
+        split = Split.of(np.asarray(Y, X.dtype), self.n_components, self._rng())
+        race = self._race(split, end)
+        best = race.best
+        if best is None:
+            raise RuntimeError(
+                f"No candidate was done within {limit:g} s: raise time_limit, or take fewer "
+                f"samples. What was tried: {race.rows}."
+            )
+        self._publish(race, best, unit)
+
+    def _race(self, split: Split, end: float) -> Race:
+        """Run candidates from the cheapest on, until nothing is left that could win."""
+        race = Race(split, end, self.progress)
+        race.run("one-sparse samples", lambda: single_features(split))
+        if race.judgement is not None and race.judgement.explained >= ALL:
+            return race
+        if split.X.shape[1] <= MODERATE:
+            floor = race.run("alternating", lambda: by_alternating(split), SHARE)
+            if floor is not None and antipodal_share(floor.dictionary) > ANTIPODAL_SHARE:
+                race.run(
+                    "alternating, signed", lambda: by_alternating(split, positive=False), SHARE
+                )
+        centred = split.about(None if race.best is None else race.best.offset)
+        offset = centred.bias - split.bias
+        race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
+        unsure = race.best is None or not race.best.sure
+        if unsure and split.X.shape[1] <= FEW_DIMENSIONS and len(split.X) >= ENOUGH:
+            race.run("together", lambda: shifted(together(centred), offset), SHARE)
+        return race
+
+    def _publish(self, race: Race, best: Candidate, unit: float) -> None:
+        """Set the fitted attributes from the candidate that won."""
+        order = np.argsort(-best.confidence, kind="stable")[: self.n_components]
+        judgement = race.judgement
+        assert judgement is not None
         self.positive_ = best.positive
-        self.components_ = best.dictionary
-        self.mean_ = split.bias
+        self.components_ = best.dictionary[order]
+        bias = race.split.bias + (0.0 if best.offset is None else best.offset)
+        self.mean_ = bias * unit
         self.road_ = best.road
-        self.evidence_ = dict(best.evidence)
-        self.confidence_ = best.confidence
-        self.noise_ = best.noise
+        self.evidence_ = {**best.evidence, **judgement.row()}
+        self.confidence_ = best.confidence[order]
+        self.noise_ = best.noise * unit
         self.n_iter_ = best.n_iter
-        if not best.sure:
+        self.candidates_ = race.rows
+        if race.stopped:
+            self.status_ = FitStatus.MAX_ITER
+        elif not best.sure:
             self.status_ = FitStatus.STALLED
+
+    @property
+    def candidate_(self) -> str:
+        """What won: the name of its row in ``candidates_``."""
+        return self.road_
 
     def _exported(self) -> Dictionary:
         encoder = Sparsest(float(self.noise_), bool(self.positive_))
@@ -122,7 +203,23 @@ class Recover(Recovery):
         return both[:, : len(D)] - both[:, len(D) :]
 
 
-def recover(X: Any, n_components: int | None = None, random_state: Any = 0) -> Recover:
+def shifted(candidate: Candidate | None, offset: np.ndarray) -> Candidate | None:
+    """Return a candidate that was found about another offset, with that offset."""
+    if candidate is None or not offset.any():
+        return candidate
+    own = offset if candidate.offset is None else candidate.offset + offset
+    return replace(candidate, offset=own)
+
+
+def recover(
+    X: Any,
+    n_components: int | None = None,
+    *,
+    n_active: int | None = None,
+    time_limit: float | None = TIME_LIMIT,
+    progress: bool = False,
+    random_state: Any = 0,
+) -> Recover:
     """Recover the feature directions of activations by the recommended pipeline.
 
     Parameters
@@ -130,6 +227,12 @@ def recover(X: Any, n_components: int | None = None, random_state: Any = 0) -> R
     X : array-like or tensor of shape (n_samples, d)
     n_components : int, optional
         How many directions; found from the data unless given.
+    n_active : int, optional
+        Active atoms a sample, where known.
+    time_limit : float or None
+        Seconds after which the best so far is returned; None waits for all.
+    progress : bool
+        Say on standard error what runs.
     random_state : int, RandomState or None
 
     Returns
@@ -151,4 +254,8 @@ def recover(X: Any, n_components: int | None = None, random_state: Any = 0) -> R
     >>> recover(X).n_components_
     3
     """
-    return Recover(n_components, random_state=random_state).fit(X)
+    method = Recover(
+        n_components, n_active=n_active, time_limit=time_limit, progress=progress,
+        random_state=random_state,
+    )  # fmt: skip
+    return method.fit(X)

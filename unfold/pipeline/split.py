@@ -12,6 +12,9 @@ from unfold.methods.dictionary_learning.refinement import normalised
 #: Samples a polish looks at, and held-out ones that judge.
 POLISH, HELD_OUT = 15_000, 4_000
 
+#: Distance, in the largest standard deviation of a coordinate, at which two offsets are one.
+NEAR = 0.1
+
 #: Samples below which cumulants of third and higher order say little.
 FEW = 10_000
 
@@ -56,6 +59,22 @@ class Split:
         aside = min(HELD_OUT, len(Y) // 5)
         order = rng.permutation(len(Y))
         return cls(Y[order[aside:]], Y[order[:aside]] if aside else Y, bias, n, rng)
+
+    def about(self, offset: np.ndarray | None) -> "Split":
+        """Return the same split less an offset; itself where there is none.
+
+        Where a sample repeats next to it, that is the offset, to the last bit.
+        """
+        if offset is None:
+            return self
+        found = repeated_point(self.X)
+        if (
+            found is not None
+            and np.linalg.norm(found - offset) < NEAR * np.std(self.X, axis=0).max()
+        ):
+            offset = found
+        X, held_out = (np.asarray(A - offset, A.dtype) for A in (self.X, self.held_out))
+        return Split(X, held_out, self.bias + offset, self.n, self.rng)
 
     @property
     def few_atoms(self) -> int:

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.clustering.mean_shift import Clusters
 
 
@@ -177,6 +178,7 @@ def _descend(
     group = list(group)
     total = sum(event.count for event in events)
     while True:
+        check_time()
         held = _widest(events, bases, group, shared, holds)
         if held is None:
             break

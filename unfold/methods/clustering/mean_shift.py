@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.atoms import separate
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import repeated_point
@@ -57,6 +58,7 @@ class Neighbours:
             loose = cosine - 3 * (1 - cosine**2) / SKETCH**0.5
         pairs = []
         for first in range(0, n, BLOCK):
+            check_time()
             width = n - first
             flat = np.flatnonzero(S[first : first + BLOCK] @ S[first:].T > loose)
             row, column = flat // width, flat % width
@@ -262,6 +264,7 @@ def single_events(centres: np.ndarray, counts: np.ndarray, error: float = 0.35) 
     """
     order = np.argsort(-counts, kind="stable")
     while True:
+        check_time()
         single = ~_sums_of_earlier(centres[order], error)
         if single.all():
             break

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from unfold.deadline import check_time
 from unfold.methods.atoms import separate
 from unfold.methods.clustering.ancestry import without_parents
 from unfold.methods.clustering.local_subspaces import local_subspaces, meet
@@ -124,6 +125,7 @@ def completed(
     """
     X = audible_samples(X, noise)
     for _ in range(max_rounds):
+        check_time()
         draw = X[rng.permutation(len(X))[: max(20_000, 12 * len(D))]]
         now = Explained.by(D, draw, noise)
         rest = now.residual[~now.met]

@@ -6,10 +6,16 @@ from typing import ClassVar, final
 import numpy as np
 
 from unfold.arrays import root_mean_square, unit_rows
+from unfold.deadline import check_time
 from unfold.methods.atoms import drawn_samples, merge, needed, sums, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
+from unfold.methods.offset import geometric_median, tame
 from unfold.sparse_coding.debias import debias
+
+#: Ridge towards the last dictionary, as a share of the mean energy of an atom's codes, and towards
+#: the last offset, as a share of the samples: enough to solve by, too little to hold anything.
+RIDGE, OFFSET_RIDGE = 1e-3, 1e-9
 
 #: (alpha at the start, alpha at the end, extra atoms that make an atom needed) of each round.
 ROUNDS = ((0.3, 0.02, 0.1), (0.2, 0.02, 0.2), (0.1, 0.01, 0.3))
@@ -25,7 +31,9 @@ class AlternatingDictionary(SparseCoder):
     The shrunken L1 codes are what moves atoms in the rounds: debiased ones explain the batch
     with any dictionary that is rich enough, and leave it where it is. A round ends by dropping
     atoms that others replace at no cost in sparsity, and atoms that are sums of two others used
-    by chance together. Debiased, robustly weighted steps on one batch finish.
+    by chance together. Debiased, robustly weighted steps on one batch finish. The offset of the
+    data is part of every step: it starts at the geometric median, where sparse non-negative codes
+    leave it nearer than the mean does.
 
     Parameters
     ----------
@@ -68,26 +76,34 @@ class AlternatingDictionary(SparseCoder):
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
-        self.scale_ = root_mean_square(X)
-        X = X.astype(np.float64) / self.scale_
-        D = drawn_samples(X, 2 * max(width(self.n_components, X), width(None, X)), rng)
+        centre = geometric_median(X)
+        Y = tame(X.astype(np.float64) - centre)
+        self.scale_ = root_mean_square(Y)
+        Y /= self.scale_
+        D = drawn_samples(Y, 2 * max(width(self.n_components, X), width(None, X)), rng)
+        offset = np.zeros(X.shape[1])
         for start, end, rise in ROUNDS:
             alphas = np.geomspace(start, end, max(1, self.max_iter // len(ROUNDS)))
             for alpha in alphas:
-                B = X[rng.choice(len(X), min(self.batch_size, len(X)), replace=False)]
-                D = self._step(B, D, alpha)
-            D = self._pruned(B, D, end, rise)
-        self._finish(B, D)
+                B = Y[rng.choice(len(Y), min(self.batch_size, len(Y)), replace=False)]
+                D, offset = self._step(B, D, offset, alpha)
+            D = self._pruned(B - offset, D, end, rise)
+        offset = self._finish(B, D, offset)
+        self.mean_ = centre + self.scale_ * offset
 
-    def _step(self, B: np.ndarray, D: np.ndarray, alpha: float) -> np.ndarray:
-        """Return the dictionary that L1 codes of the batch call for."""
-        codes = sparse_codes(B, D, alpha, positive=self.positive)
+    def _step(
+        self, B: np.ndarray, D: np.ndarray, offset: np.ndarray, alpha: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the dictionary and the offset that L1 codes of the batch call for."""
+        check_time()
+        codes = sparse_codes(B - offset, D, alpha, positive=self.positive)
         usage = np.count_nonzero(codes, axis=0)
-        moved = optimal_directions(B, D, codes)
-        return merge(moved, usage, positive=self.positive, least=self.n_components or 1)
+        moved, offset = directions_and_offset(B, D, codes, offset)
+        return merge(moved, usage, positive=self.positive, least=self.n_components or 1), offset
 
     def _pruned(self, B: np.ndarray, D: np.ndarray, alpha: float, rise: float) -> np.ndarray:
-        """Return the atoms that codes of the batch cannot do without."""
+        """Return the atoms that codes of the batch, its offset off, cannot do without."""
+        check_time()
         least = self.n_components or 1
         codes = sparse_codes(B, D, alpha, positive=self.positive)
         D = D[
@@ -101,21 +117,23 @@ class AlternatingDictionary(SparseCoder):
         ]
         return D[~sums(D, sparse_codes(B, D, alpha, positive=self.positive), least=least)]
 
-    def _finish(self, B: np.ndarray, D: np.ndarray) -> None:
+    def _finish(self, B: np.ndarray, D: np.ndarray, offset: np.ndarray) -> np.ndarray:
         """Set ``components_`` after debiased steps on one batch, weighted against outliers."""
         change = np.inf
         for _ in range(5):
-            codes = sparse_codes(B, D, ROUNDS[-1][1], positive=self.positive)
-            exact = debias(B, D, codes, positive=self.positive)
-            residual = np.linalg.norm(B - exact @ D, axis=1)
+            codes = sparse_codes(B - offset, D, ROUNDS[-1][1], positive=self.positive)
+            exact = debias(B - offset, D, codes, positive=self.positive)
+            residual = np.linalg.norm(B - offset - exact @ D, axis=1)
             level = np.median(residual) ** 2 + np.finfo(np.float32).eps ** 2
-            moved = optimal_directions(B, D, exact, 1 / np.sqrt(residual**2 + level))
+            weights = 1 / np.sqrt(residual**2 + level)
+            moved, offset = directions_and_offset(B, D, exact, offset, weights)
             change = float((1 - (moved * D).sum(axis=1)).max())
             D = moved
         self.n_iter_ = self.max_iter
         self.status_ = FitStatus.CONVERGED if change < self.tol else FitStatus.MAX_ITER
         usage = np.count_nonzero(codes, axis=0)
         self.components_ = D[np.argsort(-usage, kind="stable")[: self.n_components]]
+        return offset
 
 
 def optimal_directions(
@@ -140,6 +158,39 @@ def optimal_directions(
     """
     weighted = codes if weights is None else codes * (weights / weights.mean())[:, None]
     gram = weighted.T @ codes
-    ridge = max(1e-3 * float(np.trace(gram)) / len(D), np.finfo(np.float64).tiny)
+    ridge = max(RIDGE * float(np.trace(gram)) / len(D), np.finfo(np.float64).tiny)
     moved = np.linalg.solve(gram + ridge * np.eye(len(D)), weighted.T @ X + ridge * D)
     return unit_rows(moved)
+
+
+def directions_and_offset(
+    X: np.ndarray,
+    D: np.ndarray,
+    codes: np.ndarray,
+    offset: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the dictionary, in unit rows, and the offset that best explain ``X`` by ``codes``.
+
+    As `optimal_directions`, over the atoms and the offset together: fitted apart, each would
+    take up what the other leaves.
+
+    Parameters
+    ----------
+    X, D, codes, weights
+        As in `optimal_directions`.
+    offset : ndarray of shape (d,)
+
+    Returns
+    -------
+    directions : ndarray of shape (k, d)
+    offset : ndarray of shape (d,)
+    """
+    Z = np.column_stack([codes, np.ones(len(X))])
+    weighted = Z if weights is None else Z * (weights / weights.mean())[:, None]
+    gram = weighted.T @ Z
+    ridge = max(RIDGE * float(np.trace(gram[:-1, :-1])) / len(D), np.finfo(np.float64).tiny)
+    hold = np.append(np.full(len(D), ridge), OFFSET_RIDGE * gram[-1, -1])
+    start = np.vstack([D, offset])
+    moved = np.linalg.solve(gram + np.diag(hold), weighted.T @ X + hold[:, None] * start)
+    return unit_rows(moved[:-1]), moved[-1]

@@ -7,6 +7,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from unfold.arrays import root_mean_square
+from unfold.deadline import check_time
 from unfold.methods.atoms import (
     active_atoms,
     distinct,
@@ -71,6 +72,7 @@ class PursuitLearner(SparseCoder):
     ) -> np.ndarray:
         """Return a dictionary learned on ``X``, of unit mean square norm, from a start ``D``."""
         for i in range(self.max_iter):
+            check_time()
             growth = min(1.0, i / max(1, 0.6 * self.max_iter))
             codes = self.pursued(X, D, max(1, round(growth * n_active)))
             D = self._update(X, D, codes)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from unfold.arrays import to_numpy, unit_rows
+from unfold.deadline import check_time
 from unfold.methods.atoms import width
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import Fit, pursue, sparsest_codes
@@ -107,6 +108,7 @@ def anneal(
     fit = pursue(Y, D, n_nonzero, tolerance)
     reference = usage_of(fit)
     while steps < max_iter and fit.met.any():
+        check_time()
         D = _robust_step(Y, D, fit, tolerance, start, n_nonzero, reference)
         steps += 1
         tighter = pursue(Y, D, n_nonzero, max(tolerance * shrink, stop))
@@ -216,6 +218,7 @@ def refine_noisy(
     """
     X, d = np.asarray(X, np.float64), X.shape[1]
     for _ in range(n_iter):
+        check_time()
         fit = pursue(X, D, n_nonzero, 1.2 * noise * np.sqrt(d))
         if not fit.met.any():
             break

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants
@@ -113,6 +114,7 @@ def exchanged(
 ) -> CumulantFit:
     """Replace weak terms by what the residual points to, while that lowers the loss."""
     for _ in range(rounds):
+        check_time()
         out = weak(moments, fit)
         count = int(out.sum())
         if count == 0 or count == len(out):
@@ -137,6 +139,7 @@ def swapped(
     """
     n = len(fit.atoms)
     for _ in range(rounds):
+        check_time()
         fresh = residual_points(moments, fit, max(2, n // 16), generator)
         more = shifted(fit, fresh, moments)
         more = fit_cumulants(moments, more.atoms, more.coefficients, phases=TIED)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.base import MethodCard, Recovery
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.ica.cumulants import Cumulants, cumulants, pair_coordinates, pair_matrices
@@ -98,6 +99,7 @@ def rank_one_points(
     basis = span.float()
     active = torch.arange(n_starts, device=span.device)
     for _ in range(n_iter):
+        check_time()
         current = x[active]
         f = (pair_coordinates(current) @ basis) @ basis.T
         stepped = unit_rows((pair_matrices(f, d) @ current[:, :, None])[:, :, 0] + 0.3 * current)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.atoms import joined, spread_out
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.codes import pursue, sparsest_codes
@@ -65,6 +66,7 @@ def reseeded(
     seeds, result = some, None
     share = 0.0
     for _ in range(max_rounds):
+        check_time()
         starts = seeds[rng.permutation(len(seeds))[:size]]
         V = torch.as_tensor(np.asarray(starts, np.float64)) - white.mean
         found, value = tail_power(Z, (V @ white.forward).float())
@@ -119,6 +121,7 @@ def tail_power(
     V = unit_rows(V.to(Z.dtype))
     weight = torch.zeros(len(V), dtype=Z.dtype, device=Z.device)
     for _ in range(n_iter):
+        check_time()
         step = torch.zeros_like(V)
         weight = torch.zeros_like(weight)
         for block in chunks(Z):

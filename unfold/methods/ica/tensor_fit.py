@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from unfold.arrays import unit_rows
+from unfold.deadline import check_time
 from unfold.methods.ica.cumulants import Cumulants, pair_coordinates, pair_matrices
 from unfold.methods.ica.subspace_power import distinct, oriented
 
@@ -138,6 +139,7 @@ def _descend(
     current, down_a, down_c = total(A, C)
     damping, steps = 1e-2, 0
     for _ in range(n_iter):
+        check_time()
         H = _normal_matrix(moments, A, C)
         size = n * d
         for column in range(C.shape[1]):
@@ -229,6 +231,7 @@ def residual_points(
     x = x.to(fit.atoms.device)
     gain = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for _ in range(n_iter):
+        check_time()
         inner, step = x @ fit.atoms.T, torch.zeros_like(x)
         gain = torch.zeros_like(gain)
         for column, order in enumerate(moments.tensors):
