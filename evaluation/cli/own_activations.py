@@ -1,7 +1,7 @@
 """Verbs for one's own activations: fit, phase, explain."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,9 @@ def fit(
     file: Annotated[
         Path, typer.Argument(help="A file or folder, as unfold.open_activations reads.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what was found.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: FILE's name.features.")
+    ] = None,
     method: Annotated[str | None, typer.Option("--method", "-m", help="Default: the best.")] = None,
     n_components: Annotated[int | None, typer.Option(min=1, help="Default: enumerate.")] = None,
     key: Annotated[
@@ -74,16 +76,39 @@ def fit(
     ] = None,
     codes: Annotated[bool, typer.Option(help="Write the codes, too.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seeds the method.")] = 0,
+    max_samples: Annotated[
+        int | None, typer.Option(min=2, help="Fit a random subsample of so many.")
+    ] = None,
+    mem: Annotated[
+        float | None, typer.Option(min=0.001, help="Gigabytes it may take; default: most free.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds, then the best so far is kept.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier fit.")] = False,
 ) -> None:
     """Find the feature directions in a file of activations."""
     from evaluation.own_activations.fit import fit_file
 
     fitted = fit_file(
-        file, out, method=method, n_components=n_components, key=key, codes=codes, seed=seed
-    )
-    display.show_facts(str(file), fitted.summary)
-    for path in fitted.paths:
-        display.console.print(str(path), highlight=False, soft_wrap=True)
+        file, out, method=method, n_components=n_components, key=key, codes=codes, seed=seed,
+        max_samples=max_samples, memory=mem, timeout=timeout, overwrite=overwrite,
+        say=display.tell,
+    )  # fmt: skip
+    display.show_facts(str(file), _shown(fitted.summary))
+    display.show_paths(fitted.paths)
+    if fitted.summary["stopped"] == "interrupted":
+        raise typer.Exit(130)
+
+
+def _shown(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a summary is for the terminal: one line a fact."""
+    facts = {name: value for name, value in summary.items() if value not in (None, [])}
+    if "confidence" in facts:
+        facts["confidence"] = f"{min(facts['confidence'])} to {max(facts['confidence'])}"
+    if "chance" in facts:
+        facts["chance"] = facts["chance"]["sentence"]
+    return facts
 
 
 COMMANDS = (fit, phase, explain)
