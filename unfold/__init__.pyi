@@ -1,4 +1,6 @@
 from .arrays import dictionary_of as dictionary_of
+from .dictionaries import load_dictionary as load_dictionary
+from .dictionaries import save_dictionary as save_dictionary
 from .io.activations import Activations as Activations
 from .io.activations import open_activations as open_activations
 from .io.capture import capture as capture

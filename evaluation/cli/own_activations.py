@@ -38,28 +38,62 @@ def phase(
     display.show_paths([picture])
 
 
+Dictionary = Annotated[
+    Path, typer.Option("--dictionary", "-d", help="What `unfold fit` wrote, or any dictionary.")
+]
+DictionaryKey = Annotated[
+    str | None, typer.Option(help="Which array of the dictionary, as in W_dec.")
+]
+Tolerance = Annotated[
+    float | None, typer.Option(help="Residual allowed, relative; default: the fit's noise, or .05.")
+]
+Signed = Annotated[
+    bool | None, typer.Option(help="Amplitudes of either sign; default: as the fit found.")
+]
+
+
 def explain(
     file: Annotated[Path, typer.Argument(help="Activations: a file or folder.")],
-    dictionary: Annotated[
-        Path, typer.Option("--dictionary", "-d", help="What `unfold fit` wrote.")
-    ],
+    dictionary: Dictionary,
     row: Annotated[list[int] | None, typer.Option(help="Which samples; repeatable.")] = None,
     key: Key = None,
-    tolerance: Annotated[float, typer.Option(help="Residual allowed, relative.")] = 0.05,
-    signed: Annotated[bool, typer.Option(help="Amplitudes of either sign.")] = False,
+    dictionary_key: DictionaryKey = None,
+    tolerance: Tolerance = None,
+    signed: Signed = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for pictures.")] = None,
 ) -> None:
     """Take activations apart into the features they hold, each with its amplitude."""
     from evaluation.own_activations.explain import explain_file
 
     explained = explain_file(
-        file, dictionary, row or [0], key=key, tolerance=tolerance, positive=not signed, out=out
-    )
+        file, dictionary, row or [0], key=key, dictionary_key=dictionary_key, tolerance=tolerance,
+        positive=None if signed is None else not signed, out=out,
+    )  # fmt: skip
     for index, decomposition, picture in explained:
         display.console.print(f"\nsample {index}", highlight=False)
         display.console.print(str(decomposition), markup=False, highlight=False)
         if picture:
             display.show_paths([picture])
+
+
+def certify(
+    file: Annotated[Path, typer.Argument(help="Activations that the fit has not seen.")],
+    dictionary: Dictionary,
+    key: Key = None,
+    dictionary_key: DictionaryKey = None,
+    tolerance: Tolerance = None,
+    confidence: Annotated[float, typer.Option(help="Of the bound.")] = 0.95,
+    signed: Signed = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws samples.")] = 0,
+) -> None:
+    """Bound how many features a dictionary misses, from activations it was not fitted to."""
+    from evaluation.own_activations.explain import certify_file
+
+    certificate = certify_file(
+        file, dictionary, key=key, dictionary_key=dictionary_key, tolerance=tolerance,
+        confidence=confidence, positive=None if signed is None else not signed, seed=seed,
+    )  # fmt: skip
+    display.console.print(str(certificate), markup=False, highlight=False)
 
 
 def fit(
@@ -111,4 +145,4 @@ def _shown(summary: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-COMMANDS = (fit, phase, explain)
+COMMANDS = (fit, phase, explain, certify)

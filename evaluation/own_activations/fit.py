@@ -64,8 +64,8 @@ def fit_file(
 ) -> Fitted:
     """Find the feature directions in a file of activations.
 
-    Writes ``dictionary.safetensors`` ("dictionary" (k, d), unit rows; "mean" (d,); "usage" (k,);
-    its metadata hold the summary), ``summary.json``, ``summary.html`` and, if asked,
+    Writes ``dictionary.safetensors`` (as `unfold.save_dictionary` does, the summary among its
+    facts; "usage" (k,) beside), ``summary.json``, ``summary.html`` and, if asked,
     ``codes.safetensors`` (dense, or the parts of a CSR matrix) into ``out``. Of many samples a few
     are fitted first: what they give is written down, and kept if the fit to all is interrupted or
     runs out of time. A tenth, at most 2,000, is not fitted but checked on.

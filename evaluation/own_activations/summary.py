@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from evaluation.own_activations.measure import (
     Measured,
     atoms_of_estimator,
     largest_cosine,
-    mean_of,
 )
 
 
@@ -97,21 +97,17 @@ def write(out: Path, estimator: Any, measured: Measured, summary: Mapping[str, A
     -------
     list of Path
     """
-    from safetensors.numpy import save
-
     from evaluation.own_activations.fit_page import render
     from evaluation.running.store import write_atomically
+    from unfold.dictionaries import exported
+    from unfold.io.formats.dictionary import checked
+    from unfold.io.save import packed
 
-    dictionary = atoms_of_estimator(estimator)
-    arrays = {
-        "dictionary": dictionary,
-        "mean": mean_of(estimator, dictionary.shape[1]).astype(np.float32),
-        "usage": measured.usage.astype(np.float32),
-    }
-    metadata = {"summary": json.dumps(summary)}
     page = render(summary, measured.usage, measured.residuals)
+    found = checked(exported(estimator))
+    found = replace(found, facts={**found.facts, **summary})
     path = out / "dictionary.safetensors"
-    write_atomically(path, save(arrays, metadata))
+    write_atomically(path, packed(found, {"usage": measured.usage.astype(np.float32)}))
     write_atomically(out / "summary.html", page.encode())
     return [path, write_summary(out, summary), out / "summary.html"]
 

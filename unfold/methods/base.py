@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
+from unfold.io.formats.dictionary import Dictionary
 
 
 class FitStatus(IntEnum):
@@ -217,7 +218,17 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         Z = check_activations(Z, name="Z")
         if Z.shape[1] != self.n_components_:
             raise ValueError(f"Z has {Z.shape[1]} columns, expected {self.n_components_}.")
+        return self._decode(Z)
+
+    def _decode(self, Z: Any) -> Any:
+        """Return what validated codes stand for, as the kind of array they are."""
         return Z @ like(self.components_, Z) + like(self.mean_, Z)
+
+    def _exported(self) -> Dictionary:
+        """Return the fitted dictionary as files hold it: with its encoder where it has a name."""
+        return Dictionary(
+            np.asarray(to_numpy(self.components_)), np.asarray(to_numpy(self.mean_)), None, "unfold"
+        )
 
     def _validate(self, X: Any, *, reset: bool) -> Array:
         if not is_tensor(X):

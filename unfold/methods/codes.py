@@ -1,12 +1,14 @@
 """Sparse codes, starting points and signs, for methods that learn a dictionary alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from unfold.arrays import is_tensor, like, to_numpy
+from unfold.io.formats.dictionary import Dictionary
+from unfold.io.formats.encoder import Lasso
 from unfold.methods.base import Recovery
 
 
@@ -71,6 +73,9 @@ class SparseCoder(Recovery):
     alpha: float = 0.05
     positive: bool = True
     scale_: float = field(init=False)
+
+    def _exported(self) -> Dictionary:
+        return replace(super()._exported(), encoder=Lasso(self.alpha * self.scale_, self.positive))
 
     def _encode(self, X: Any) -> Any:
         return sparse_codes(

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unfold.io.formats.dictionary import Dictionary
+from unfold.io.formats.encoder import Sparsest
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
 from unfold.methods.codes import sparsest_codes
@@ -107,6 +109,10 @@ class Recover(Recovery):
         self.n_iter_ = best.n_iter
         if not best.sure:
             self.status_ = FitStatus.STALLED
+
+    def _exported(self) -> Dictionary:
+        encoder = Sparsest(float(self.noise_), bool(self.positive_))
+        return replace(super()._exported(), encoder=encoder)
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
         D = self.components_

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unfold.arrays import root_mean_square, to_numpy
+from unfold.io.formats.dictionary import Dictionary
 from unfold.methods.atoms import distinct, drawn_samples, width
+from unfold.methods.autoencoders.export import exported
 from unfold.methods.streaming import Streaming
 
 
@@ -126,6 +128,10 @@ class Autoencoder(Streaming):
         self.loss_ = float(losses[best])
         self.components_ = chosen["decoder"][0]
         self.mean_ = chosen["center"][0] * self.scale_
+
+    def _exported(self) -> Dictionary:
+        params = {name: to_numpy(value[0]) for name, value in self.params_.items()}
+        return exported(self._architecture(self.params_["center"]), params).scaled(self.scale_)
 
     def _encode(self, X: Any) -> Any:
         import torch

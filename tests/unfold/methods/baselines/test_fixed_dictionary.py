@@ -22,7 +22,7 @@ def test_every_format_gives_the_same_directions(world, tmp_path):
     save_file({"W_dec": D, "W_enc": D.T.copy()}, tmp_path / "sae.safetensors")
     save_file({"decoder.weight": D.T.copy(), "b": np.ones(4)}, tmp_path / "linear.safetensors")
     for path in tmp_path.iterdir():
-        fitted = FixedDictionary(str(path)).fit(X)
+        fitted = FixedDictionary(str(path), encoder="l1").fit(X)
         assert np.allclose(fitted.components_, D)
         assert fitted.transform(X).shape == (30, 7)
 
