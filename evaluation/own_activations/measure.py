@@ -23,6 +23,9 @@ class Measured:
         Share of samples in which each feature is active.
     residuals : ndarray of shape (n,)
         Norm of what is not explained, over the norm of the sample.
+    noise : float
+        Median over samples of what codes leave per coordinate, for the coordinates that their
+        active features do not fit anyway.
     codes : list of csr_array
         Where they were to be kept.
     """
@@ -31,6 +34,7 @@ class Measured:
     mean_active: float
     usage: np.ndarray
     residuals: np.ndarray
+    noise: float
     codes: list[Any]
 
     def plain(self) -> dict[str, float]:
@@ -79,7 +83,7 @@ def measure(estimator: Any, X: Any, *, keep: bool = False) -> Measured:
     size = min(BLOCK_ROWS, max(1, BLOCK_CELLS // max(dictionary.shape)))
     usage, left, total = np.zeros(len(dictionary)), 0.0, 0.0
     centre = _centre(X, size)
-    residuals, codes = [], []
+    residuals, noise, codes = [], [], []
     for start in range(0, len(X), size):
         block = np.asarray(X[start : start + size])
         Z = estimator.transform(block)
@@ -89,11 +93,16 @@ def measure(estimator: Any, X: Any, *, keep: bool = False) -> Measured:
         length = np.sqrt(((block - mean) ** 2).sum(axis=1))
         residuals.append(np.sqrt(error) / np.where(length > 0, length, 1))
         usage += np.asarray((Z != 0).sum(axis=0)).ravel()
+        free = np.maximum(X.shape[1] - np.asarray((Z != 0).sum(axis=1)).ravel(), 1)
+        noise.append(np.sqrt(error / free))
         if keep:
             codes.append(csr_array(Z, dtype=np.float32))
     usage /= len(X)
     explained = 1 - left / total if total else float("nan")
-    return Measured(explained, float(usage.sum()), usage, np.concatenate(residuals), codes)
+    left_over = float(np.median(np.concatenate(noise)))
+    return Measured(
+        explained, float(usage.sum()), usage, np.concatenate(residuals), left_over, codes
+    )
 
 
 def _centre(X: Any, size: int) -> np.ndarray:
