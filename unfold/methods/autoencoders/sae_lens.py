@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from unfold.arrays import root_mean_square, to_numpy
+from unfold.arrays import plain_torch, root_mean_square, to_numpy
 from unfold.methods.atoms import active_atoms, width
 from unfold.methods.base import MethodCard, Recovery
 
@@ -61,6 +61,10 @@ class SAELensAutoencoder(Recovery):
     def _fit(self, X: Any) -> None:
         import torch
 
+        if X.shape[1] < 2:
+            raise ValueError(
+                f"SAELensAutoencoder needs at least 2 dimensions, got n_features = {X.shape[1]}."
+            )
         seed = int(self._rng().randint(2**31 - 1))
         self.scale_ = root_mean_square(to_numpy(X)) / X.shape[1] ** 0.5
         # The library draws from torch's global generator: lend it one, and put it back.
@@ -76,6 +80,26 @@ class SAELensAutoencoder(Recovery):
         self.components_ = atoms[self._norms > 0]
         self.mean_ = offset[0] * self.scale_
         self.n_iter_ = self.n_steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: of the library's object, its weights, as it holds a lambda."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "sae_" in state:
+            sae = state.pop("sae_")
+            state["_sae"] = (sae.cfg, sae.state_dict())
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the library's object anew."""
+        packed = state.pop("_sae", None)
+        super().__setstate__(state)
+        if packed is not None:
+            config, weights = packed
+            import torch
+
+            with plain_torch(), torch.random.fork_rng():
+                self.sae_ = _library(self.architecture)[1][0](config).eval()
+            self.sae_.load_state_dict(weights)
 
     def _trained(self, X: Any) -> Any:
         import torch
