@@ -235,6 +235,39 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             raise ValueError(f"Z has {Z.shape[1]} columns, expected {self.n_components_}.")
         return self._decode(Z)
 
+    @final
+    def score(self, X: Any, y: None = None) -> float:
+        """Return how briefly samples are described, in nats: what a search without truth maximises.
+
+        Minus the mean description length of a sample by its codes, refitted by least squares on
+        their own support, so that shrinkage is not mistaken for noise. Explained variance alone
+        would always want more atoms; here each active one is paid for.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, d)
+            Samples that took no part in the fit.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Higher is better.
+
+        References
+        ----------
+        Rissanen (1978), Modeling by shortest data description.
+        """
+        from unfold.sparse_coding.debias import debias
+        from unfold.sparse_coding.description_length import nats
+
+        codes = self.transform(X)
+        codes = np.asarray(codes if hasattr(codes, "to_numpy") else to_numpy(codes), np.float64)
+        centred = np.asarray(to_numpy(X) - to_numpy(self.mean_), np.float64)
+        D = np.asarray(to_numpy(self.components_), np.float64)
+        return -nats(centred, D, debias(centred, D, codes, positive=False))
+
     def _decode(self, Z: Any) -> Any:
         """Return what validated codes stand for, as the kind of array they are."""
         return Z @ like(self.components_, Z) + like(self.mean_, Z)

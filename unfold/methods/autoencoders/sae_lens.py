@@ -82,24 +82,30 @@ class SAELensAutoencoder(Recovery):
         self.n_iter_ = self.n_steps
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: of the library's object, its weights, as it holds a lambda."""
-        state: dict[str, Any] = dict(super().__getstate__())
+        """Return what to pickle: the library's object holds a function that has no name to find."""
+        state = dict(super().__getstate__())
         if "sae_" in state:
             sae = state.pop("sae_")
-            state["_sae"] = (sae.cfg, sae.state_dict())
+            state["_sae"] = (self.architecture, sae.cfg, sae.state_dict())
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make the library's object anew."""
-        packed = state.pop("_sae", None)
-        super().__setstate__(state)
-        if packed is not None:
-            config, weights = packed
-            import torch
+        """Build the library's object anew around its weights."""
+        import torch
 
-            with plain_torch(), torch.random.fork_rng():
-                self.sae_ = _library(self.architecture)[1][0](config).eval()
+        state = dict(state)
+        stored = state.pop("_sae", None)
+        super().__setstate__(state)
+        if stored is not None:
+            architecture, config, weights = stored
+            _, build = _library(architecture)
+            with (
+                plain_torch(),
+                torch.random.fork_rng(),
+            ):  # its constructor draws weights that are replaced
+                self.sae_ = build[0](config)
             self.sae_.load_state_dict(weights)
+            self.sae_.to(weights["W_dec"]).eval()
 
     def _trained(self, X: Any) -> Any:
         import torch
