@@ -13,7 +13,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
+from unfold.arrays import (
+    Array,
+    check_activations,
+    is_tensor,
+    like,
+    plain_torch,
+    to_numpy,
+    to_tensor,
+    unit_rows,
+    unmasked,
+)
 from unfold.io.formats.dictionary import Dictionary
 
 
@@ -170,7 +180,12 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             )
         self.n_iter_, self.status_ = 1, FitStatus.CONVERGED
         self.mean_ = None
-        self._fit(self._inside(given))
+        if self.backend == "torch":
+            with plain_torch():
+                # a tensor of inference mode takes no part in a graph, but its copy does
+                self._fit(to_tensor(given).clone())
+        else:
+            self._fit(self._inside(given))
         if self.mean_ is None:
             self.mean_ = np.zeros(given.shape[1])
         if not np.isfinite(to_numpy(self.components_)).all():
@@ -266,7 +281,11 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     def _validate(self, X: Any, *, reset: bool) -> Array:
         if not is_tensor(X):
             return validate_data(
-                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1 + reset
+                self,
+                unmasked(X),
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_min_samples=1 + reset,
             )
         X = check_activations(X, min_samples=1 + reset)
         if reset:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from unfold.arrays import root_mean_square, to_numpy
+from unfold.arrays import plain_torch, root_mean_square, to_numpy
 from unfold.methods.atoms import active_atoms, width
 from unfold.methods.base import MethodCard, Recovery
 
@@ -61,6 +61,10 @@ class SAELensAutoencoder(Recovery):
     def _fit(self, X: Any) -> None:
         import torch
 
+        if X.shape[1] < 2:
+            raise ValueError(
+                f"SAELensAutoencoder needs at least 2 dimensions, got n_features = {X.shape[1]}."
+            )
         seed = int(self._rng().randint(2**31 - 1))
         self.scale_ = root_mean_square(to_numpy(X)) / X.shape[1] ** 0.5
         # The library draws from torch's global generator: lend it one, and put it back.
@@ -95,7 +99,10 @@ class SAELensAutoencoder(Recovery):
         if stored is not None:
             architecture, config, weights = stored
             _, build = _library(architecture)
-            with torch.random.fork_rng():  # its constructor draws weights that are replaced
+            with (
+                plain_torch(),
+                torch.random.fork_rng(),
+            ):  # its constructor draws weights that are replaced
                 self.sae_ = build[0](config)
             self.sae_.load_state_dict(weights)
             self.sae_.to(weights["W_dec"]).eval()
