@@ -30,7 +30,8 @@ def make_problem(
     ----------
     id_or_spec : str or mapping
         "sae-lens:config.json", a configuration of ``sae_lens.synthetic``; a
-        versioned id of `list_problems`; ``{"id": ..., "n_train": 20_000}``, an id with parts of its spec replaced; or a whole spec.
+        versioned id of `list_problems`; ``{"id": ..., "n_train": 20_000}``, an id with parts of
+        its spec replaced; or a whole spec.
     seed : int
         Draws the world, trains the model and draws the samples.
     device : str
