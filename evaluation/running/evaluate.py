@@ -20,6 +20,7 @@ from evaluation.running.plan import Cell, task_base
 from evaluation.running.problems import axes, facts, make, salt_fingerprint
 from evaluation.running.record import Record, environment
 from toy import Problem
+from unfold.io.formats.contents import files_of
 
 #: Trials of a tuned cell, the same for every method.
 N_TRIALS = 8
@@ -168,6 +169,8 @@ class PreparedProblem:
             params["random_state"] = method_seed(cell.seed)
         task = task_base(cell.method.target, cell.limits, self._private)
         task |= {"action": "fit", "params": params, "data": str(self.data)}
+        if cell.method.choice.file is not None:
+            task["readable"] += [str(path) for path in files_of(cell.method.choice.file)]
         if cell.tuning == "tuned":
             task["search"] = {
                 "space": dict(cell.method.search_space),

@@ -247,7 +247,7 @@ class _Describer:
 
     def describe(self, choice: MethodChoice) -> Method:
         target = method_target(choice.path)
-        source = method_source(target)
+        source = method_source(target) | _file_source(choice)
         name = hashlib.sha256(canonical([target, source]).encode()).hexdigest()[:24]
         answer = _read_answer(self._folder / f"{name}.json")
         if answer is None:
@@ -261,6 +261,21 @@ class _Describer:
             choice, target, source, answer["defaults"], answer["hints"],
             _search_space(choice, answer), answer["family"],
         )  # fmt: skip
+
+
+def _file_source(choice: MethodChoice) -> dict[str, str]:
+    """Return the content of the dictionary that a method reads, so that another is another cell."""
+    if choice.file is None:
+        return {}
+    path = choice.file
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    content = hashlib.sha256()
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f"No file or folder {str(path)!r} with a dictionary.")
+        with file.open("rb") as opened:
+            content.update(hashlib.file_digest(opened, "sha256").digest())
+    return {"dictionary": content.hexdigest()}
 
 
 _ANSWER = (

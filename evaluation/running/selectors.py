@@ -1,7 +1,8 @@
 """The small language of selections, the same on the command line and in TOML files.
 
 ``name``, ``file.py:Class`` or ``pkg.mod:Class``, then optional parameters in brackets:
-``ksvd[n_nonzero_coefs=4]``. A list is a grid, and several lists are their product:
+``ksvd[n_nonzero_coefs=4]``. A file or folder of a dictionary (``sae.safetensors``, ``./sae/``) is
+a method, too. A list is a grid, and several lists are their product:
 ``ksvd[n_nonzero_coefs=[2,4],max_iter=[50,100]]`` is four methods. A list as a value is a list in
 a list. Values are Python literals; a bare word is a string.
 """
@@ -15,7 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from unfold.io.files import SUFFIXES
 from unfold.registry import current_name
+
+#: The method that a file or folder of a dictionary stands for.
+DICTIONARY = "fixed-dictionary"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -41,9 +46,18 @@ class MethodChoice:
     @property
     def name(self) -> str:
         """What the method is called in tables: without folders, parameters in order."""
+        if self.file is not None:
+            rest = {k: v for k, v in self.params.items() if k != "path"}
+            return str(Path(*self.file.parts[-2:])) + MethodChoice("", rest)._brackets()
         where, colon, klass = self.path.rpartition(":")
         short = f"{Path(where).name}:{klass}" if colon and where.endswith(".py") else self.path
         return short + self._brackets()
+
+    @property
+    def file(self) -> Path | None:
+        """The file or folder of a dictionary that is used as a method."""
+        path = self.params.get("path")
+        return Path(path) if self.path == DICTIONARY and isinstance(path, str) else None
 
     @property
     def selector(self) -> str:
@@ -81,6 +95,9 @@ def parse_methods(texts: Iterable[str], known: Iterable[str] = ()) -> list[Metho
     for text in texts:
         path, params = _split_selector(text)
         grids = [(name, v if isinstance(v, list) else [v]) for name, v in params.items()]
+        if _is_dictionary(path):
+            path, params = DICTIONARY, {"path": str(Path(path).resolve()), **params}
+            grids.insert(0, ("path", [params["path"]]))
         paths = [current_name(path)]
         if ":" not in path and set(path) & set("*?"):
             paths = fnmatch.filter(sorted(known), path)
@@ -91,6 +108,13 @@ def parse_methods(texts: Iterable[str], known: Iterable[str] = ()) -> list[Metho
             choice = MethodChoice(path, dict(zip(names, values, strict=True)))
             found[choice.selector] = choice
     return list(found.values())
+
+
+def _is_dictionary(path: str) -> bool:
+    """Tell whether a selector is the file or folder of a dictionary, and no name of a method."""
+    where = Path(path)
+    named = where.suffix.lower() in SUFFIXES
+    return ":" not in path and (where.is_file() if named else "/" in path and where.is_dir())
 
 
 def _split_selector(text: str) -> tuple[str, dict[str, Any]]:

@@ -107,6 +107,11 @@ def read_contents(path: str | Path) -> Contents:
     return Contents(path, arrays, notes, config)
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return what is read of a dictionary at a path: itself, and configurations that go with it."""
+    return [path, *_configs(path, path)] if path.is_file() else [path]
+
+
 def _weights(folder: Path) -> Path:
     for name in WEIGHTS:
         if (folder / name).is_file():
