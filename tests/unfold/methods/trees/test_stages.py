@@ -113,7 +113,7 @@ def test_two_halves_of_one_gaussian_stay_one_and_two_of_them_are_two():
     rng = np.random.default_rng(0)
     points = rng.standard_normal((300, 2))
     assert len(clusters(points)) == 1
-    assert len(clusters(np.concatenate([points, points + [9, 0]]))) == 2
+    assert len(clusters(np.concatenate([points, points + np.array([9, 0])]))) == 2
 
 
 def test_companions_become_one_event():
