@@ -66,7 +66,7 @@ class TreeDictionary(Recovery):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="hierarchy",
+        family="trees",
         solves="weighted least squares on supports closed under ancestors, of events found by "
         "growth and splitting",
         paper="own",
