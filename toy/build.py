@@ -9,6 +9,7 @@ from toy.features.hierarchy import ForestGate, feasible_densities, regular_fores
 from toy.features.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
 from toy.features.spec import (
     CopulaSpec,
+    DeclaredSpec,
     ExactlySpec,
     FeaturesSpec,
     ForestSpec,
@@ -64,6 +65,8 @@ def _gate(spec: GateSpec, n: int, seed: int) -> Gate:
         case SetsSpec():
             sets = build_density(spec.p, n // spec.size)
             return SetsGate(sets, spec.size, exclusive=spec.kind == "anticorrelated")
+        case DeclaredSpec():
+            raise ValueError("features of this kind are built by their source")
         case PatternsSpec():
             return PatternsGate(n, spec.patterns, np.asarray(spec.p))
         case CopulaSpec():

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from toy.features.spec import (
+    DeclaredSpec,
     ExactlySpec,
     FeaturesSpec,
     IndependentSpec,
@@ -170,15 +171,39 @@ class PlantedSpec(Spec):
     length_spread: float = Field(default=0.0, ge=0)
 
 
+class SaeLensSpec(Spec):
+    """A model of ``sae_lens.synthetic``, with features by its own rules.
+
+    Attributes
+    ----------
+    config : dict
+        As ``SyntheticModelConfig.to_dict`` gives it; its seed is replaced by that of the problem.
+    """
+
+    kind: Literal["sae-lens"] = "sae-lens"
+    config: dict[str, Any]
+
+
 class ProblemSpec(Spec):
     """A whole problem: features, what turns them into activations, noise, sizes."""
 
     features: FeaturesSpec
-    source: Annotated[TrainedSpec | PlantedSpec, Field(discriminator="kind")]
+    source: Annotated[TrainedSpec | PlantedSpec | SaeLensSpec, Field(discriminator="kind")]
     noise: float = Field(default=0.0, ge=0)
     n_train: int = Field(default=50_000, ge=1)
     n_test: int = Field(default=5_000, ge=1)
     about: str = ""
+
+    @model_validator(mode="after")
+    def _declared(self) -> "ProblemSpec":
+        theirs = isinstance(self.source, SaeLensSpec)
+        if theirs != isinstance(self.features.gate, DeclaredSpec):
+            raise ValueError('gate "declared" goes with a source "sae-lens", and with no other')
+        if isinstance(self.source, SaeLensSpec):
+            declared = self.source.config.get("num_features")
+            if declared != self.features.n:
+                raise ValueError(f"{self.features.n} features, the source has {declared!r}")
+        return self
 
     @model_validator(mode="after")
     def _importance(self) -> "ProblemSpec":

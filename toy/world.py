@@ -9,9 +9,11 @@ from scipy.sparse import csr_array, hstack
 from toy.build import build_features, build_importance, build_model
 from toy.cache import code_version, fetch, store
 from toy.features.distribution import Features
+from toy.features.sae_lens import SyntheticFeatures, synthetic_model
 from toy.geometry.dimensionality import REPRESENTED
 from toy.models.planted import plant
-from toy.spec import ProblemSpec, TrainedSpec, TrainingSpec, fingerprint
+from toy.randomness import stream
+from toy.spec import ProblemSpec, SaeLensSpec, TrainedSpec, TrainingSpec, fingerprint
 
 #: Rays longer than this count as represented by a trained model.
 #: Codes are dense up to this many features, CSR beyond.
@@ -136,6 +138,8 @@ def _stack(codes: list[Any]) -> Any:
 
 def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: bool = True) -> World:
     """Return the world of a spec and a seed, from the cache where it had to be trained."""
+    if isinstance(spec.source, SaeLensSpec):
+        return _synthetic(spec, spec.source, seed)
     features = build_features(spec.features, seed)
     curve = None
     if isinstance(spec.source, TrainedSpec):
@@ -157,6 +161,16 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
         isinstance(spec.source, TrainedSpec),
         curve,
     )
+
+
+def _synthetic(spec: ProblemSpec, source: SaeLensSpec, seed: int) -> World:
+    """Return the world of a model of ``sae_lens.synthetic``."""
+    model = synthetic_model(source.config, int(stream(seed, "sae-lens").integers(2**31)))
+    weights, bias = (
+        part.detach().float().numpy()
+        for part in (model.feature_dict.feature_vectors, model.feature_dict.bias)
+    )
+    return World(SyntheticFeatures(model), weights, bias, spec.noise, False, False)
 
 
 def _trained(

@@ -147,6 +147,11 @@ def _board_cell(row: Mapping[Any, Any], column: str) -> str:
     return "" if str(value) in ("None", "<NA>") else str(value)
 
 
+def tell(line: str) -> None:
+    """Say on standard error what is being done."""
+    errors.print(Text(line), soft_wrap=True)
+
+
 def show_paths(paths: Iterable[Path]) -> None:
     """Show files that were written."""
     for path in paths:

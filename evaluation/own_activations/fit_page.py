@@ -51,17 +51,43 @@ def render(summary: Mapping[str, Any], usage: np.ndarray, residuals: np.ndarray)
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     residual = summary["relative_residual"]
     cosine = summary["largest_cosine"]
-    return [
+    fresh, chance = summary["held_out"], summary["chance"]
+    stopped = f"; stopped {summary['stopped']}" if summary["stopped"] else ""
+    rows = [
         ("samples", f"{summary['n_samples']:,} in {summary['d']:,} dimensions"),
-        ("method", f"{summary['method']}, {summary['fit_seconds']:g} s"),
+        ("of these fitted", f"{summary['n_fitted']:,}{stopped}"),
+        ("method", f"{summary['method']}, seed {summary['seed']}, version {summary['version']}"),
+        ("time", _span(summary["fit_seconds"])),
+        ("road taken", summary["road"]),
+        ("status", summary["status_sentence"]),
         ("features found", f"{summary['n_features']:,}"),
         ("of these never active", f"{summary['never_active']:,}"),
         ("active in a sample, on average", f"{summary['mean_active']:.3g}"),
         ("variance explained", f"{summary['explained_variance']:.2%}"),
+        ("of samples not fitted", None if fresh is None else f"{fresh['explained_variance']:.2%}"),
+        ("more than chance?", None if chance is None else chance["sentence"]),
+        ("noise per coordinate", _number(summary["noise"])),
+        ("confidence, median", _number(_median(summary["confidence"]))),
         ("residual, median", f"{residual['50%']:.2%} of the norm of a sample"),
         ("residual, worst percent", f"{residual['99%']:.2%}"),
         ("two closest directions", "-" if math.isnan(cosine) else f"cosine {cosine:.3f}"),
     ]
+    return [(name, value) for name, value in rows if value is not None]
+
+
+def _span(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {round(seconds % 60)} s"
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3g}"
+
+
+def _median(values: list[float] | None) -> float | None:
+    return float(np.median(values)) if values else None
 
 
 def _histogram(values: np.ndarray, label: Any) -> dict[str, Any]:

@@ -151,8 +151,21 @@ class PatternsSpec(Spec):
         return self
 
 
+class DeclaredSpec(Spec):
+    """Features that are active as the source of the problem declares, by rules of its own."""
+
+    kind: Literal["declared"] = "declared"
+
+
 GateSpec = Annotated[
-    IndependentSpec | ExactlySpec | SetsSpec | CopulaSpec | TreeSpec | ForestSpec | PatternsSpec,
+    IndependentSpec
+    | ExactlySpec
+    | SetsSpec
+    | CopulaSpec
+    | TreeSpec
+    | ForestSpec
+    | PatternsSpec
+    | DeclaredSpec,
     Field(discriminator="kind"),
 ]
 
@@ -225,6 +238,8 @@ class FeaturesSpec(Spec):
         elif isinstance(gate, PatternsSpec):
             if wrong := [i for one in gate.patterns for i in one if not 0 <= i < self.n]:
                 raise ValueError(f"feature {wrong[0]} of a pattern is not one of {self.n}")
+        elif isinstance(gate, DeclaredSpec):
+            pass
         elif isinstance(gate.p, tuple) and len(gate.p) != expected:
             raise ValueError(f"gate.p has length {len(gate.p)}, expected {expected}")
         if self.unit_norm and self.repeat is None:

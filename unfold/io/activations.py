@@ -11,7 +11,7 @@ from unfold.io.batches import in_order, shuffled
 from unfold.io.checks import FileError, existing, read_json, refuse_what_exceeds_memory
 from unfold.io.files import read_array
 from unfold.io.layouts import LIST, read_folder
-from unfold.io.shard import Shard
+from unfold.io.shard import Shard, Stored
 
 #: Rows looked at together when something is asked of all of them.
 BLOCK = 1 << 16
@@ -126,7 +126,14 @@ class Activations:
             raise ValueError(f"size must be a positive number of rows, got {size!r}.")
         if seed is None:
             return (b.astype(self.dtype, copy=False) for b in in_order(self._shards, int(size)))
-        return shuffled(self._shards, int(size), self.shape[1], self.dtype, seed)
+        first = self._shards[0]
+        kinds = {(shard.raw.dtype, shard.bfloat16) for shard in self._shards}
+        if len(kinds) > 1:
+            return shuffled(self._shards, int(size), self.shape[1], self.dtype, seed)
+        # Rows are moved as they are stored, and converted a batch at a time.
+        rows = [Stored(shard) for shard in self._shards]
+        batches = shuffled(rows, int(size), self.shape[1], first.raw.dtype, seed)
+        return (first.numbers(batch) for batch in batches)
 
     @property
     def tokens(self) -> np.ndarray | None:

@@ -1,5 +1,7 @@
 """One array of a file, left where it is until rows of it are asked for."""
 
+import sys
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +51,8 @@ class Shard:
         """Return numbers as stored in the dtype to compute with, copied only where they differ."""
         if self.bfloat16:
             return (stored.astype(np.uint32) << 16).view(np.float32)
+        if stored.dtype == np.float16:
+            return _from_half(stored)
         return stored.astype(self.dtype, copy=False)
 
     def array(self) -> np.ndarray:
@@ -83,9 +87,13 @@ class Shard:
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Return the rows from ``start`` to ``stop``, each of the length of the last axis."""
+        return self.numbers(self.stored_rows(start, stop))
+
+    def stored_rows(self, start: int, stop: int) -> np.ndarray:
+        """Return the rows from ``start`` to ``stop`` as they are stored."""
         if self.raw.ndim == 2:
-            return self.numbers(self.raw[start:stop])
-        return self.take(np.arange(start, stop))
+            return self.raw[start:stop]
+        return self.raw[np.unravel_index(np.arange(start, stop), self.raw.shape[:-1])]
 
     def take(self, places: np.ndarray) -> np.ndarray:
         """Return the rows at ``places``."""
@@ -93,6 +101,33 @@ class Shard:
         if self.raw.ndim > 2:
             where = np.unravel_index(places, self.raw.shape[:-1])
         return self.numbers(self.raw[where])
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The rows of a shard as they are stored, to be converted once they are together."""
+
+    shard: Shard
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Return the rows from ``start`` to ``stop``."""
+        return self.shard.stored_rows(start, stop)
+
+
+def _from_half(stored: np.ndarray) -> np.ndarray:
+    """Return float16 in float32: by torch where it is loaded, several times as fast as NumPy."""
+    torch = sys.modules.get("torch")
+    wide = np.empty(stored.shape, np.float32)
+    if torch is None or not stored.flags.c_contiguous or not stored.dtype.isnative:
+        np.copyto(wide, stored)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of memory maps being read-only; it is only read
+            torch.from_numpy(wide).copy_(torch.from_numpy(stored))
+    return wide
 
 
 def checked(shard: Shard) -> Shard:

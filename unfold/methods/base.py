@@ -13,7 +13,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
+from unfold.arrays import (
+    Array,
+    check_activations,
+    is_tensor,
+    like,
+    plain_torch,
+    to_numpy,
+    to_tensor,
+    unit_rows,
+    unmasked,
+)
 from unfold.io.formats.dictionary import Dictionary
 
 
@@ -24,6 +34,10 @@ class FitStatus(IntEnum):
     MAX_ITER = 1
     NON_FINITE = 2
     STALLED = 4
+
+    def __str__(self) -> str:
+        """Return the name, as in CONVERGED."""
+        return self.name
 
     @property
     def sentence(self) -> str:
@@ -170,7 +184,12 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             )
         self.n_iter_, self.status_ = 1, FitStatus.CONVERGED
         self.mean_ = None
-        self._fit(self._inside(given))
+        if self.backend == "torch":
+            with plain_torch():
+                # a tensor of inference mode takes no part in a graph, but its copy does
+                self._fit(to_tensor(given).clone())
+        else:
+            self._fit(self._inside(given))
         if self.mean_ is None:
             self.mean_ = np.zeros(given.shape[1])
         if not np.isfinite(to_numpy(self.components_)).all():
@@ -220,6 +239,39 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
             raise ValueError(f"Z has {Z.shape[1]} columns, expected {self.n_components_}.")
         return self._decode(Z)
 
+    @final
+    def score(self, X: Any, y: None = None) -> float:
+        """Return how briefly samples are described, in nats: what a search without truth maximises.
+
+        Minus the mean description length of a sample by its codes, refitted by least squares on
+        their own support, so that shrinkage is not mistaken for noise. Explained variance alone
+        would always want more atoms; here each active one is paid for.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, d)
+            Samples that took no part in the fit.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Higher is better.
+
+        References
+        ----------
+        Rissanen (1978), Modeling by shortest data description.
+        """
+        from unfold.sparse_coding.debias import debias
+        from unfold.sparse_coding.description_length import nats
+
+        codes = self.transform(X)
+        codes = np.asarray(codes if hasattr(codes, "to_numpy") else to_numpy(codes), np.float64)
+        centred = np.asarray(to_numpy(X) - to_numpy(self.mean_), np.float64)
+        D = np.asarray(to_numpy(self.components_), np.float64)
+        return -nats(centred, D, debias(centred, D, codes, positive=False))
+
     def _decode(self, Z: Any) -> Any:
         """Return what validated codes stand for, as the kind of array they are."""
         return Z @ like(self.components_, Z) + like(self.mean_, Z)
@@ -233,7 +285,11 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     def _validate(self, X: Any, *, reset: bool) -> Array:
         if not is_tensor(X):
             return validate_data(
-                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1 + reset
+                self,
+                unmasked(X),
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_min_samples=1 + reset,
             )
         X = check_activations(X, min_samples=1 + reset)
         if reset:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unfold.arrays import check_activations, is_tensor, to_numpy, to_tensor
+from unfold.arrays import check_activations, is_tensor, to_numpy, to_tensor, unmasked
 from unfold.sparse_coding.certificates import relative_residual
 from unfold.sparse_coding.debias import debias as least_squares_on_support
 from unfold.sparse_coding.forms import (
@@ -147,6 +147,9 @@ def _check_pair(X: Any, D: Any) -> tuple[Any, Any]:
 
 
 def _check_vector(v: Any, X: Any, size: int, name: str) -> Any:
+    if np.iscomplexobj(v) or (is_tensor(v) and v.is_complex()):
+        raise ValueError(f"{name} holds complex numbers, expected real ones.")
+    v = unmasked(v, name)
     v = to_tensor(v, X.device).to(X.dtype) if is_tensor(X) else np.asarray(to_numpy(v), X.dtype)
     if tuple(v.shape) != (size,):
         raise ValueError(f"{name} has shape {tuple(v.shape)}, expected ({size},).")

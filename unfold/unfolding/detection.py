@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from unfold.arrays import check_activations, like, root_mean_square, to_numpy, unit_rows
+from unfold.arrays import check_activations, like, to_numpy, typical_norm, unit_rows
 from unfold.sparse_coding.encode import sparse_encode
 
 Reading = Literal["cosine", "projection", "codes"]
@@ -56,7 +56,7 @@ def read_features(
     if D.shape[1] != x.shape[1]:
         raise ValueError(f"Directions have {D.shape[1]} dimensions, but X has {x.shape[1]}.")
     if by == "codes":
-        scale = root_mean_square(x)
+        scale = typical_norm(x)
         weight = 1e-3 * scale if alpha is None else alpha
         return like(sparse_encode(x, D, alpha=weight, positive=positive).codes, given)
     return like((unit_rows(x) if by == "cosine" else x) @ D.T, given)

@@ -4,7 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from unfold.arrays import check_activations, like, root_mean_square, to_numpy, unit_rows
+from unfold.arrays import (
+    check_activations,
+    is_tensor,
+    like,
+    to_numpy,
+    typical_norm,
+    unit_rows,
+    unmasked,
+)
 from unfold.unfolding.explanations import explain_samples
 
 
@@ -18,7 +26,7 @@ class KnownDirections:
     mean : array-like of shape (d,), optional
         What is subtracted from activations first.
     tolerance : float
-        Residual that counts as explained, relative to the root-mean-square norm of the samples.
+        Residual that counts as explained, relative to the typical norm of the samples.
     positive : bool
         Whether codes are non-negative.
 
@@ -36,7 +44,7 @@ class KnownDirections:
         if not np.linalg.norm(D, axis=1).all():
             raise ValueError("D has a row of zeros, which is no direction: leave it out.")
         self.components_ = np.asarray(unit_rows(D))
-        self.mean_ = np.zeros(D.shape[1]) if mean is None else np.asarray(to_numpy(mean), float)
+        self.mean_ = np.zeros(D.shape[1]) if mean is None else _mean(mean, D.shape[1])
         self.tolerance = tolerance
         self.positive = positive
 
@@ -44,13 +52,33 @@ class KnownDirections:
         """Return codes (n, k): least squares on the atoms of the sparsest explanation found.
 
         Samples without a sparse explanation get the best found.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a finite matrix as wide as the directions.
         """
         given = check_activations(X)
+        if given.shape[1] != self.components_.shape[1]:
+            raise ValueError(
+                f"X has {given.shape[1]} dimensions, the directions have "
+                f"{self.components_.shape[1]}."
+            )
         centred = np.asarray(to_numpy(given), float) - self.mean_
         found = explain_samples(
             centred,
             self.components_,
-            radius=self.tolerance * root_mean_square(centred),
+            radius=self.tolerance * typical_norm(centred),
             positive=self.positive,
         )
         return like(found.codes.toarray(), given)
+
+
+def _mean(mean: Any, d: int) -> np.ndarray:
+    """Return an offset of ``d`` real numbers."""
+    row = mean if is_tensor(mean) else np.asarray(unmasked(mean, "mean"))
+    if tuple(row.shape) != (d,):
+        raise ValueError(
+            f"mean has shape {tuple(row.shape)}, expected ({d},): directions have {d} dimensions."
+        )
+    return np.asarray(to_numpy(check_activations(row[None], name="mean"))[0], float)

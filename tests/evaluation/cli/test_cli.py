@@ -60,7 +60,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["info", "fastic"], "did you mean 'fastica'?"),
         (["report", "no-such-folder"], "No results in 'no-such-folder'"),
         (["status", "no-such-folder"], "No results in 'no-such-folder'"),
-        (["fit", "no-such-file.npy", "-o", "x"], "No file 'no-such-file.npy'"),
+        (["fit", "no-such-file.npy", "-o", "x"], "No file or folder 'no-such-file.npy'"),
         (["list", "things"], "none of methods, problems"),
     ],
 )

@@ -223,3 +223,35 @@ def test_a_folder_that_is_no_store_is_told_what_it_holds(tmp_path: Path) -> None
     np.save(tmp_path / "b.npy", X[:, :3])
     with pytest.raises(FileError, match=r"rows of \[3, 4\] numbers"):
         open_activations(tmp_path)
+
+
+@pytest.mark.slow
+def test_four_gigabytes_are_read_with_300_megabytes_to_spare(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    n, d = 1 << 20, 1024
+    for number in range(2):
+        stored = np.lib.format.open_memmap(
+            tmp_path / f"{number}.npy", "w+", np.float16, (n, d)
+        )  # sparse: takes no disk
+        stored[::4096, 0] = number + 1
+        del stored
+    script = f"""
+import resource
+import unfold
+X = unfold.open_activations({str(tmp_path)!r})
+in_use = [line for line in open("/proc/self/status") if line.startswith("VmData")]
+limit = int(in_use[0].split()[1]) * 1024 + 300 * 10**6
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+total = sum(float(batch[:, 0].sum()) for batch in X.batches(4096, seed=0))
+assert X.shape == ({2 * n}, {d}) and total == 3 * {n} / 4096, total
+try:
+    X[:]
+except MemoryError:
+    print("bounded")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "bounded", done.stderr

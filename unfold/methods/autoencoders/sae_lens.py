@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from unfold.arrays import root_mean_square, to_numpy
+from unfold.arrays import plain_torch, root_mean_square, to_numpy
 from unfold.methods.atoms import active_atoms, width
 from unfold.methods.base import MethodCard, Recovery
 
@@ -61,6 +61,10 @@ class SAELensAutoencoder(Recovery):
     def _fit(self, X: Any) -> None:
         import torch
 
+        if X.shape[1] < 2:
+            raise ValueError(
+                f"SAELensAutoencoder needs at least 2 dimensions, got n_features = {X.shape[1]}."
+            )
         seed = int(self._rng().randint(2**31 - 1))
         self.scale_ = root_mean_square(to_numpy(X)) / X.shape[1] ** 0.5
         # The library draws from torch's global generator: lend it one, and put it back.
@@ -76,6 +80,32 @@ class SAELensAutoencoder(Recovery):
         self.components_ = atoms[self._norms > 0]
         self.mean_ = offset[0] * self.scale_
         self.n_iter_ = self.n_steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what to pickle: the library's object holds a function that has no name to find."""
+        state = dict(super().__getstate__())
+        if "sae_" in state:
+            sae = state.pop("sae_")
+            state["_sae"] = (self.architecture, sae.cfg, sae.state_dict())
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the library's object anew around its weights."""
+        import torch
+
+        state = dict(state)
+        stored = state.pop("_sae", None)
+        super().__setstate__(state)
+        if stored is not None:
+            architecture, config, weights = stored
+            _, build = _library(architecture)
+            with (
+                plain_torch(),
+                torch.random.fork_rng(),
+            ):  # its constructor draws weights that are replaced
+                self.sae_ = build[0](config)
+            self.sae_.load_state_dict(weights)
+            self.sae_.to(weights["W_dec"]).eval()
 
     def _trained(self, X: Any) -> Any:
         import torch

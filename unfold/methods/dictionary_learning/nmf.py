@@ -76,7 +76,8 @@ class NMF(SparseCoder):
         if self.n_components is None:
             usage = (codes**2).sum(axis=0) * (D**2).sum(axis=1)
             D = D[distinct(D, usage)]
-        self.components_ = unit_rows(D)
+        # a part in both halves cancels, and one of no sample is empty
+        self.components_ = unit_rows(D[np.linalg.norm(D, axis=1) > 0])
 
 
 @final

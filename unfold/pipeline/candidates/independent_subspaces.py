@@ -128,6 +128,8 @@ def cone_of(X: np.ndarray, seed: int) -> IndependentSubspaces | None:
 def central(X: np.ndarray) -> np.ndarray:
     """Return which samples are not far from the bulk of the others."""
     kept: np.ndarray = np.ones(len(X), bool)
+    if len(X) < 2 * X.shape[1]:  # too few for a bulk, as where all but one are in another set
+        return kept
     most = chi2.ppf(0.99, X.shape[1])
     for _ in range(5):
         mean = X[kept].mean(axis=0)
