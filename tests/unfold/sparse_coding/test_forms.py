@@ -5,6 +5,8 @@ import pytest
 
 from unfold.sparse_coding.encode import sparse_encode
 from unfold.sparse_coding.forms import PENALTIES, AtMost, ElasticNet, Lasso, LogSum, WithinError
+from unfold.sparse_coding.problem import SparseProblem
+from unfold.sparse_coding.solvers.omp import OMP
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,13 @@ def test_constrained_forms_are_no_penalties(data):
     with pytest.raises(ValueError, match="constrained"):
         sparse_encode(X, D, alpha=0.1, penalty=AtMost(2))
     assert not {"l0", "bpdn"} & set(PENALTIES)
+
+
+def test_a_count_with_an_error_stops_at_whichever_comes_first(data):
+    X, D = data
+    full = OMP().solve(SparseProblem(AtMost(6), X, D, positive=False)).codes
+    both = OMP().solve(SparseProblem(AtMost(6, 0.5), X, D, positive=False)).codes
+    left = np.linalg.norm(X - both @ D, axis=1)
+    count = (both != 0).sum(1)
+    assert (left <= 0.5).all() and (count <= (full != 0).sum(1)).all()
+    assert count.sum() < (full != 0).sum()

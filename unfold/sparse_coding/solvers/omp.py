@@ -129,7 +129,7 @@ class _Search:
 
     def bounds(self, part: np.ndarray) -> np.ndarray:
         """Return the bound on each residual norm; 0 where only atoms are counted."""
-        if isinstance(self.problem.form, AtMost):
+        if isinstance(self.problem.form, AtMost) and self.problem.form.error == 0:
             return np.zeros(len(part))
         norms = np.sqrt(squared_norms(part))
         return np.asarray(residual_bound(self.problem.form.error, norms, self.handed))
