@@ -32,13 +32,15 @@ def geometric_median(X: np.ndarray, n_samples: int = 20_000) -> np.ndarray:
     Weiszfeld (1937), Sur le point pour lequel la somme des distances de n points est minimum.
     """
     X = np.asarray(X[:: max(1, len(X) // n_samples)], np.float64)
+    unit = float(np.abs(X).max()) or 1.0
+    X = X / unit
     centre: np.ndarray = np.median(X, axis=0)
     for _ in range(STEPS):
         distance = np.linalg.norm(X - centre, axis=1)
-        distance = np.maximum(distance, max(NEAREST * np.median(distance), np.finfo(float).tiny))
+        distance = np.maximum(distance, max(NEAREST * np.median(distance), np.finfo(float).eps))
         weights = 1 / distance
         centre = weights @ X / weights.sum()
-    return centre
+    return centre * unit
 
 
 def tame(X: np.ndarray) -> np.ndarray:

@@ -124,6 +124,10 @@ def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
 WEIGHED = 2_000
 #: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise.
 EXACT = 1e-3
+#: Share of held-out samples that must be exact: by chance none is.
+SOME = 0.01
+#: Difference of explained variance below which two dictionaries explain alike.
+ALIKE = 0.02
 
 
 @dataclass(frozen=True)
@@ -139,21 +143,29 @@ class Judgement:
     explained : float
         Share of the variance about the mean that those codes explain.
     exact : bool
-        Whether most held-out samples are sparse to rounding in the dictionary.
+        Whether held-out samples are sparse to rounding in the dictionary.
+    positive : bool
+        Whether codes are non-negative.
     """
 
     nats: float
     saved: float
     explained: float
     exact: bool
+    positive: bool
 
     def row(self) -> dict[str, float]:
         """Return what a table of candidates shows."""
         return {"nats": self.nats, "saved": self.saved, "explained": self.explained}
 
     def beats(self, other: "Judgement") -> bool:
-        """Tell whether the evidence is for this one: exactness, then the shorter description."""
-        if self.exact != other.exact:
+        """Tell whether the evidence is for this one: exactness, then the shorter description.
+
+        Exactness decides between codes of one kind that explain alike: an exact dictionary with
+        both signs of every feature is still twice too large.
+        """
+        alike = abs(self.explained - other.explained) < ALIKE and self.positive == other.positive
+        if self.exact != other.exact and alike:
             return self.exact
         return self.nats < other.nats
 
@@ -168,9 +180,10 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     Rissanen (1978), Modeling by shortest data description.
     """
     X = split.held_out[:WEIGHED]
-    Y = X if candidate.offset is None else X - candidate.offset
-    D = candidate.dictionary
-    most = max(1, min(len(D), X.shape[1] // 2))
+    span = spanned(X)
+    Y = (X if candidate.offset is None else X - candidate.offset) @ span
+    D = candidate.dictionary @ span
+    most = max(1, min(len(D), span.shape[1] // 2))
     counts = sorted({min(most, round(c)) for c in np.geomspace(1, most, 6)})
     spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
     # the dictionary itself, to the precision that the samples warrant
@@ -185,8 +198,17 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
             best = value
             explained = 1 - float(np.mean(np.sum((Y - codes @ D) ** 2, axis=1))) / spread
     tolerance = candidate.evidence.get("tolerance", 1.0)
-    exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > 0.5
-    return Judgement(best, gaussian_nats(X) - best, explained, exact)
+    exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
+    return Judgement(best, gaussian_nats(X @ span) - best, explained, exact, candidate.positive)
+
+
+def spanned(X: np.ndarray) -> np.ndarray:
+    """Return a basis (d, r) of the directions in which samples vary beyond rounding.
+
+    A coordinate that never changes costs nothing to describe, and must not count as explained.
+    """
+    values, axes = np.linalg.eigh(np.cov(X, rowvar=False).reshape(X.shape[1], X.shape[1]))
+    return np.asarray(axes[:, values > FLOOR * values.max()])
 
 
 def gaussian_nats(X: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
 from unfold.methods.codes import sparsest_codes
 from unfold.methods.offset import geometric_median, tame
-from unfold.pipeline.candidates.alternating import ANTIPODAL_SHARE, antipodal_share, by_alternating
+from unfold.pipeline.candidates.alternating import by_alternating, twofold
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments
 from unfold.pipeline.candidates.independent_subspaces import by_independent_subspaces
@@ -23,7 +23,7 @@ from unfold.pipeline.candidates.one_sparse import (
     leaves_much,
 )
 from unfold.pipeline.candidates.tail_power import by_tail_power
-from unfold.pipeline.judge import Candidate, better, explains_more
+from unfold.pipeline.judge import Candidate, better, explains_more, refined
 from unfold.pipeline.race import Race
 from unfold.pipeline.split import Split
 
@@ -37,6 +37,8 @@ SHARE = 0.6
 MODERATE = 160
 #: Variance explained by few atoms below which single-feature samples are not all there is.
 ALL = 0.98
+#: Candidates for dense codes, whose evidence is not that few atoms suffice.
+DENSE = ("joint cumulants", "independent features of sets")
 #: Most dimensions, and fewest samples, for features that are only active together, or for votes.
 FEW_DIMENSIONS, ENOUGH = 64, 50
 
@@ -154,14 +156,24 @@ class Recover(Recovery):
             return race
         if split.X.shape[1] <= MODERATE:
             floor = race.run("alternating", lambda: by_alternating(split), SHARE)
-            if floor is not None and antipodal_share(floor.dictionary) > ANTIPODAL_SHARE:
+            if floor is not None and twofold(floor.dictionary):
                 race.run(
                     "alternating, signed", lambda: by_alternating(split, positive=False), SHARE
                 )
         centred = split.about(None if race.best is None else race.best.offset)
         offset = centred.bias - split.bias
+        start = race.best
+        if start is not None and start.positive and centred is not split:
+            race.run(
+                "refinement of the best",
+                lambda: shifted(refined(centred, start.dictionary, "alternating + polish"), offset),
+                SHARE,
+            )
         race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
-        unsure = race.best is None or not race.best.sure
+        best = race.best
+        unsure = best is None or not best.sure
+        # both signs of every feature: codes may be signed after all
+        unsure |= best is not None and best.positive and twofold(best.dictionary)
         if unsure and split.X.shape[1] <= FEW_DIMENSIONS and len(split.X) >= ENOUGH:
             race.run("together", lambda: shifted(together(centred), offset), SHARE)
         return race
@@ -183,7 +195,7 @@ class Recover(Recovery):
         self.candidates_ = race.rows
         if race.stopped:
             self.status_ = FitStatus.MAX_ITER
-        elif not best.sure:
+        elif not best.sure or not (judgement.saved > 0 or best.road.startswith(DENSE)):
             self.status_ = FitStatus.STALLED
 
     @property

@@ -14,6 +14,9 @@ from unfold.pipeline.split import Split
 #: chance gives next to none at this cosine.
 ANTIPODAL_SHARE, ANTIPODAL = 0.2, -0.95
 
+#: Samples that use a direction from which it is known to a few degrees.
+ENOUGH_USES = 50
+
 
 def by_alternating(split: Split, *, positive: bool = True) -> Candidate:
     """Return what alternation of L1 codes and least squares, the offset included, ends at."""
@@ -33,12 +36,12 @@ def by_alternating(split: Split, *, positive: bool = True) -> Candidate:
         uses / (uses + 5.0),
         noise=float(np.median(np.abs(left))) / 0.6745,  # of a normal law: its standard deviation
         n_iter=method.n_iter_,
-        sure=method.status_ is FitStatus.CONVERGED,
+        sure=method.status_ is FitStatus.CONVERGED and float(np.median(uses)) >= ENOUGH_USES,
         positive=positive,
         offset=np.asarray(method.mean_),
     )
 
 
-def antipodal_share(D: np.ndarray) -> float:
-    """Return the share of directions whose opposite is there too: both signs of one feature."""
-    return float(((D @ D.T).min(axis=1) < ANTIPODAL).mean())
+def twofold(D: np.ndarray) -> bool:
+    """Tell whether many directions have their opposite beside them: both signs of one feature."""
+    return bool(((D @ D.T).min(axis=1) < ANTIPODAL).mean() > ANTIPODAL_SHARE)
