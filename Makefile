@@ -6,10 +6,13 @@ OUT    ?= results/leaderboard
 JOBS   ?= auto
 READY  := $(VENV)/.ready
 
-.PHONY: leaderboard test test-slow lint format clean
+.PHONY: help leaderboard test test-slow lint format clean
 
 leaderboard: $(READY)  ## train toys, run methods, print the leaderboard, write report.html
 	$(BIN)/unfold run -s leaderboard-v1 -o $(OUT) --report
+
+help:  ## these lines
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 test: $(READY)  ## the fast tests
 	$(BIN)/python -m pytest -n $(JOBS)
@@ -23,7 +26,7 @@ lint: $(READY)  ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)
+format: $(READY)  ## mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -33,5 +36,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-clean:
+clean:  ## remove what was made
 	rm -rf $(VENV) results reproduction .mypy_cache .ruff_cache .pytest_cache dist build

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evaluation.calibration import calibrate, summarise
+from evaluation.scoring.certificate_calibration import calibrate, summarise
 
 PROBLEMS = (
     "planted-5in2-p0.05/v1",

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 import toy
-from unfold.methods.count import ESTIMATORS, count_features
+from unfold.pipeline.count_features import ESTIMATORS, count_features
 
 PROBLEMS = (
     "relu-5in2-p0.05/v1",

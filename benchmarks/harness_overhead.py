@@ -7,10 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from evaluation import leaderboard, load_records, run
-from evaluation.identity import content_key
-from evaluation.record import Record
-from evaluation.store import Store
+from evaluation import load_records, run
+from evaluation.boards import leaderboard
+from evaluation.running.cell_keys import content_key
+from evaluation.running.record import Record
+from evaluation.running.store import Store
 
 METHOD = """
 import numpy as np

@@ -14,7 +14,7 @@ import warnings
 
 import toy
 import unfold
-from evaluation.score import score
+from evaluation.scoring.score import score
 
 SIZES = [
     *((d, 4 * d, 50_000) for d in (5, 10, 20, 32, 64, 128)),

@@ -13,7 +13,7 @@ import warnings
 
 import toy
 import unfold
-from evaluation.score import score
+from evaluation.scoring.score import score
 
 TRAINED = [
     *(f"relu-{size}-p{p}" for size in ("5in2", "20in5", "80in20") for p in ("0.05", "0.1")),

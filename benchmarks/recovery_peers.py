@@ -23,7 +23,7 @@ import torch
 
 import toy
 import unfold
-from evaluation.score import score
+from evaluation.scoring.score import score
 
 BATCH = 1024
 IDS = [
@@ -48,7 +48,7 @@ def sae_lens(architecture: str, share: float = 1.0, **options: Any) -> Peer:
     """
 
     def fit(X: np.ndarray, k: int, active: float, seconds: float) -> np.ndarray:
-        from unfold.methods.sae_lens_adapter import SAELensAutoencoder
+        from unfold.methods.autoencoders.sae_lens import SAELensAutoencoder
 
         def method(n_steps: int) -> SAELensAutoencoder:
             counted = {} if "l1_coefficient" in options else {"n_active": max(1.0, share * active)}

@@ -18,7 +18,7 @@ import pandas as pd
 
 import toy
 import unfold
-from evaluation.score import score
+from evaluation.scoring.score import score
 
 METHODS = (
     "recover", "cumulants", "consensus", "alternating", "ksvd", "topk-sae",

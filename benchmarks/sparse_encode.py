@@ -20,9 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from unfold.certificates import duality_gap
-from unfold.encode import sparse_encode
-from unfold.solvers.blocks import blas_controller
+from unfold.sparse_coding.certificates import duality_gap
+from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.solvers.blocks import blas_controller
 
 SIZES = [(80, 20, 0.05), (512, 128, 0.01), (4096, 512, 0.002)]
 ALPHA = 0.02

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 
 from toy.build import build_features
-from toy.feature_spec import FeaturesSpec
-from toy.models import TiedModel
+from toy.features.spec import FeaturesSpec
+from toy.models.networks import TiedModel
 from toy.spec import TrainingSpec
-from toy.train import Instance, initial
-from toy.train_tied import Engine
+from toy.training.compiled_engine import Engine
+from toy.training.instance import Instance
+from toy.training.train import initial
 
 INSTANCES, BATCH, RATE = 10, 1024, 1e-3
 

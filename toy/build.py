@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from toy.copula import CopulaGate, random_factors
-from toy.feature_spec import (
+from toy.features.copula import CopulaGate, random_factors
+from toy.features.distribution import Features, FiniteFeatures, GatedFeatures
+from toy.features.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
+from toy.features.hierarchy import ForestGate, feasible_densities, regular_forest
+from toy.features.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
+from toy.features.spec import (
     CopulaSpec,
+    DeclaredSpec,
     ExactlySpec,
     FeaturesSpec,
     ForestSpec,
@@ -18,11 +23,7 @@ from toy.feature_spec import (
     UniformSpec,
     ZipfSpec,
 )
-from toy.features import Features, FiniteFeatures, GatedFeatures
-from toy.forest import ForestGate, feasible_densities, regular_forest
-from toy.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
-from toy.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
-from toy.models import (
+from toy.models.networks import (
     AbsoluteValueModel,
     CompressedModel,
     IdentityModel,
@@ -64,6 +65,8 @@ def _gate(spec: GateSpec, n: int, seed: int) -> Gate:
         case SetsSpec():
             sets = build_density(spec.p, n // spec.size)
             return SetsGate(sets, spec.size, exclusive=spec.kind == "anticorrelated")
+        case DeclaredSpec():
+            raise ValueError("features of this kind are built by their source")
         case PatternsSpec():
             return PatternsGate(n, spec.patterns, np.asarray(spec.p))
         case CopulaSpec():

@@ -1,16 +1,21 @@
 """Make problems: the public way in."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from toy.cache import digest
 from toy.problem import Observed, Problem, Truth
 from toy.randomness import stream
 from toy.spec import ProblemSpec, fingerprint, parse
-from toy.storage import digest
 from toy.world import World, make_world
-from toy.zoo import lookup
+from toy.zoo.lookup import lookup
+
+#: What a problem of ``sae_lens.synthetic`` begins with, before the file of its configuration.
+SAE_LENS = "sae-lens:"
 
 
 def make_problem(
@@ -24,8 +29,9 @@ def make_problem(
     Parameters
     ----------
     id_or_spec : str or mapping
-        A versioned id of `list_problems`; or ``{"id": ..., "n_train": 20_000}``, an id with parts
-        of its spec replaced; or a whole spec.
+        "sae-lens:config.json", a configuration of ``sae_lens.synthetic``; a
+        versioned id of `list_problems`; ``{"id": ..., "n_train": 20_000}``, an id with parts of
+        its spec replaced; or a whole spec.
     seed : int
         Draws the world, trains the model and draws the samples.
     device : str
@@ -120,6 +126,8 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
     An id with replaced parts is named after the id and the hash of its spec, a whole spec
     ``custom-`` and its hash.
     """
+    if isinstance(id_or_spec, str) and id_or_spec.startswith(SAE_LENS):
+        return _sae_lens(Path(id_or_spec.removeprefix(SAE_LENS)))
     if isinstance(id_or_spec, str):
         return id_or_spec, parse(lookup(id_or_spec))
     if not isinstance(id_or_spec, Mapping):
@@ -136,6 +144,23 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
     if spec == original:
         return base, spec
     return f"{base}+{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
+
+
+def _sae_lens(path: Path) -> tuple[str, ProblemSpec]:
+    """Return the problem of a configuration of ``sae_lens.synthetic``, in JSON."""
+    if not path.is_file():
+        raise ValueError(f"No file {str(path)!r}: expected 'sae-lens:config.json'.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        n = config["num_features"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path.name!r} is no configuration of a synthetic model in JSON, as "
+            f"SyntheticModelConfig.to_dict gives it ({type(error).__name__}: {error})."
+        ) from error
+    features = {"n": n, "gate": {"kind": "declared"}}
+    spec = parse({"features": features, "source": {"kind": "sae-lens", "config": config}})
+    return f"sae-lens:{path.stem}+{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
 
 
 def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

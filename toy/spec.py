@@ -5,16 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from toy.feature_spec import (
+from toy.features.spec import (
+    DeclaredSpec,
     ExactlySpec,
     FeaturesSpec,
     IndependentSpec,
@@ -23,7 +17,6 @@ from toy.feature_spec import (
     Spec,
     UniformSpec,
 )
-from toy.trainings import MOST_EXACT_FEATURES, TRAININGS
 
 
 class TrainingSpec(Spec):
@@ -56,7 +49,7 @@ class TrainingSpec(Spec):
 
 
 class ExactSpec(Spec):
-    """No samples: L-BFGS on the exact expected loss, where there is one; see `toy.exact_fit`.
+    """No samples: L-BFGS on the exact expected loss, where there is one; see `toy.training.exact`.
 
     Attributes
     ----------
@@ -81,7 +74,7 @@ def _way(given: Any) -> str:
     return "exact" if exact else "sampled"
 
 
-#: On samples or exactly; the name of a recipe of `toy.trainings` stands for its parts.
+#: On samples or exactly; the name of a recipe of `toy.spec` stands for its parts.
 AnyTraining = Annotated[
     Annotated[TrainingSpec, Tag("sampled")] | Annotated[ExactSpec, Tag("exact")],
     Discriminator(_way),
@@ -131,7 +124,7 @@ class TrainedSpec(Spec):
     ``max(x, 0)`` and ``max(-x, 0)``. Rays of a rectified layer add up only as long as no
     pre-activation changes sign.
 
-    ``training`` may be the name of a recipe of `toy.trainings`, such as "notebook".
+    ``training`` may be the name of a recipe of `toy.spec`, such as "notebook".
     """
 
     kind: Literal["trained"] = "trained"
@@ -178,15 +171,39 @@ class PlantedSpec(Spec):
     length_spread: float = Field(default=0.0, ge=0)
 
 
+class SaeLensSpec(Spec):
+    """A model of ``sae_lens.synthetic``, with features by its own rules.
+
+    Attributes
+    ----------
+    config : dict
+        As ``SyntheticModelConfig.to_dict`` gives it; its seed is replaced by that of the problem.
+    """
+
+    kind: Literal["sae-lens"] = "sae-lens"
+    config: dict[str, Any]
+
+
 class ProblemSpec(Spec):
     """A whole problem: features, what turns them into activations, noise, sizes."""
 
     features: FeaturesSpec
-    source: Annotated[TrainedSpec | PlantedSpec, Field(discriminator="kind")]
+    source: Annotated[TrainedSpec | PlantedSpec | SaeLensSpec, Field(discriminator="kind")]
     noise: float = Field(default=0.0, ge=0)
     n_train: int = Field(default=50_000, ge=1)
     n_test: int = Field(default=5_000, ge=1)
     about: str = ""
+
+    @model_validator(mode="after")
+    def _declared(self) -> "ProblemSpec":
+        theirs = isinstance(self.source, SaeLensSpec)
+        if theirs != isinstance(self.features.gate, DeclaredSpec):
+            raise ValueError('gate "declared" goes with a source "sae-lens", and with no other')
+        if isinstance(self.source, SaeLensSpec):
+            declared = self.source.config.get("num_features")
+            if declared != self.features.n:
+                raise ValueError(f"{self.features.n} features, the source has {declared!r}")
+        return self
 
     @model_validator(mode="after")
     def _importance(self) -> "ProblemSpec":
@@ -267,3 +284,25 @@ def fingerprint(data: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a JSON value, blind to the order of keys."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+#: Exact losses of ReLU models enumerate supports: there are 2^n of them, so n is at most this.
+MOST_EXACT_FEATURES = 12
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    # The paper's notebook: 10,000 AdamW steps at one learning rate.
+    "notebook": {"steps": 10_000, "batch": 1024, "lr": 1e-3, "weight_decay": 0.01},
+    # Attribution-based and stochastic parameter decomposition.
+    "decomposition": {"steps": 10_000, "batch": 1024, "lr": 5e-3, "weight_decay": 0.01},
+    # Short and hot, then cooled: what is represented is really learned, in a second.
+    "quick": {
+        "steps": 2000,
+        "batch": 512,
+        "lr": 0.01,
+        "schedule": "cosine",
+        "weight_decay": 0.0,
+        "restarts": 8,
+    },
+    # No samples and no learning rate: L-BFGS on the expected loss itself.
+    "exact": {"kind": "exact", "restarts": 8},
+}

@@ -7,13 +7,15 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from toy.build import build_features, build_importance, build_model
-from toy.features import Features
-from toy.planted import plant
-from toy.spec import ProblemSpec, TrainedSpec, TrainingSpec, fingerprint
-from toy.storage import code_version, fetch, store
+from toy.cache import code_version, fetch, store
+from toy.features.distribution import Features
+from toy.features.sae_lens import SyntheticFeatures, synthetic_model
+from toy.geometry.dimensionality import REPRESENTED
+from toy.models.planted import plant
+from toy.randomness import stream
+from toy.spec import ProblemSpec, SaeLensSpec, TrainedSpec, TrainingSpec, fingerprint
 
 #: Rays longer than this count as represented by a trained model.
-REPRESENTED = 0.5
 #: Codes are dense up to this many features, CSR beyond.
 DENSE_FEATURES = 128
 #: Activations are made this many samples at a time, which bounds the memory beside the result.
@@ -136,6 +138,8 @@ def _stack(codes: list[Any]) -> Any:
 
 def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: bool = True) -> World:
     """Return the world of a spec and a seed, from the cache where it had to be trained."""
+    if isinstance(spec.source, SaeLensSpec):
+        return _synthetic(spec, spec.source, seed)
     features = build_features(spec.features, seed)
     curve = None
     if isinstance(spec.source, TrainedSpec):
@@ -159,6 +163,16 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
     )
 
 
+def _synthetic(spec: ProblemSpec, source: SaeLensSpec, seed: int) -> World:
+    """Return the world of a model of ``sae_lens.synthetic``."""
+    model = synthetic_model(source.config, int(stream(seed, "sae-lens").integers(2**31)))
+    weights, bias = (
+        part.detach().float().numpy()
+        for part in (model.feature_dict.feature_vectors, model.feature_dict.bias)
+    )
+    return World(SyntheticFeatures(model), weights, bias, spec.noise, False, False)
+
+
 def _trained(
     spec: ProblemSpec,
     source: TrainedSpec,
@@ -169,7 +183,7 @@ def _trained(
     cache: bool,
 ) -> dict[str, np.ndarray]:
     """Return the input weights (n, d), learning curve and parameters of the best restart."""
-    from toy.train import pick_device
+    from toy.training.train import pick_device
 
     described = spec.model_dump(mode="json", include={"features", "source"})
     described |= {"seed": seed, "device": pick_device(device).type}
@@ -189,9 +203,9 @@ def _on_samples(
     source: TrainedSpec, training: TrainingSpec, features: Features, seed: int, device: str
 ) -> dict[str, np.ndarray]:
     """Train on fresh samples, every restart at once."""
-    from toy.instance import Instance
-    from toy.models import input_weights
-    from toy.train import train_many
+    from toy.models.networks import input_weights
+    from toy.training.instance import Instance
+    from toy.training.train import train_many
 
     importance = build_importance(source.importance, features.n_features)
     instances = [
@@ -215,7 +229,7 @@ def _exactly(
     spec: ProblemSpec, source: TrainedSpec, features: Features, seed: int
 ) -> dict[str, np.ndarray]:
     """Train on the expected loss itself."""
-    from toy.train_exact import train_exactly
+    from toy.training.exact import train_exactly
 
     importance = build_importance(source.importance, spec.features.n)
     fit = train_exactly(source, spec.features.gate, features.density, importance, seed)

@@ -2,11 +2,14 @@
 
 Everything public takes either and gives back what it was given: NumPy in, NumPy out; torch in,
 torch out on the same device. float32 and float64 are kept, anything else becomes float64 (NumPy)
-or torch's default float type. Torch is only imported when somebody hands us a tensor.
+or torch's default float type, float32 where that is a half. Torch is only imported when somebody
+hands us a tensor.
 """
 
+import contextlib
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import check_array
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 Array: TypeAlias = "np.ndarray | torch.Tensor"
+AnyArray = TypeVar("AnyArray", bound="np.ndarray | torch.Tensor")
 
 
 def is_tensor(X: Any) -> "TypeGuard[torch.Tensor]":
@@ -38,16 +42,17 @@ def check_activations(X: Any, *, name: str = "X", min_samples: int = 1) -> Array
     Returns
     -------
     ndarray or tensor of shape (n_samples, d)
-        float32 and float64 are kept; other real types are promoted.
+        float32 and float64 are kept; other real types are promoted, sparse tensors made dense.
 
     Raises
     ------
     ValueError
-        If ``X`` is not a matrix, is empty, or holds NaN, infinity or complex numbers.
+        If ``X`` is not a matrix, is empty, or holds NaN, infinity, complex numbers or masked ones.
     """
     if _plainly_sound(X, min_samples):
         return X
     if not is_tensor(X):
+        X = unmasked(X, name)
         with np.errstate(invalid="ignore"):  # of opposite infinities; they are told of in words
             return check_array(
                 X, dtype=[np.float64, np.float32], ensure_min_samples=min_samples, input_name=name
@@ -67,11 +72,58 @@ def check_activations(X: Any, *, name: str = "X", min_samples: int = 1) -> Array
             f"of at least 1 dimension are needed."
         )
     X = X.detach()
+    if X.layout != torch.strided:
+        X = X.to_dense()
     if X.dtype not in (torch.float32, torch.float64):
-        X = X.to(torch.get_default_dtype())
+        X = X.to(default_float())
     if not bool(torch.isfinite(X).all()):
         raise ValueError(f"Input {name} contains NaN or infinity: drop or repair those rows.")
     return X
+
+
+def unmasked(X: Any, name: str = "X") -> Any:
+    """Return ``X`` without its mask, if that hides nothing.
+
+    Raises
+    ------
+    ValueError
+        If entries are masked: what lies under a mask is no measurement.
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    hidden = np.argwhere(np.ma.getmaskarray(X))
+    if len(hidden):
+        raise ValueError(
+            f"{name} has {len(hidden)} masked entries, the first in row {hidden[0][0]}: values "
+            f"that are missing cannot be used; drop those rows, or fill them in."
+        )
+    return np.asarray(X.data)
+
+
+def default_float() -> "torch.dtype":
+    """Return torch's default float type, or float32 where that is too coarse to compute in."""
+    import torch
+
+    kept = torch.get_default_dtype()
+    return kept if kept in (torch.float32, torch.float64) else torch.float32
+
+
+@contextlib.contextmanager
+def plain_torch() -> Iterator[None]:
+    """Compute as torch does when it has just been imported, whatever state a notebook left it in.
+
+    Gradients are on, inference mode is off, and new tensors are of a type to compute in; outside,
+    everything is as it was.
+    """
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(default_float())
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _plainly_sound(X: Any, min_samples: int) -> "TypeGuard[np.ndarray]":
@@ -86,8 +138,13 @@ def _plainly_sound(X: Any, min_samples: int) -> "TypeGuard[np.ndarray]":
 
 
 def to_numpy(X: Array) -> np.ndarray:
-    """Return ``X`` as a NumPy array, copying only from another device."""
-    return X.detach().cpu().numpy() if is_tensor(X) else np.asarray(X)
+    """Return ``X`` as a NumPy array, copying only what NumPy cannot hold where it is."""
+    if not is_tensor(X):
+        return np.asarray(X)
+    import torch
+
+    X = X.detach().to_dense() if X.layout != torch.strided else X.detach()
+    return (X.float() if X.dtype == torch.bfloat16 else X).cpu().numpy()
 
 
 def to_tensor(X: Array, device: "str | torch.device | None" = None) -> "torch.Tensor":
@@ -106,10 +163,99 @@ def like(result: Any, reference: Array) -> Any:
     return np.asarray(to_numpy(result), dtype=to_numpy(reference).dtype)
 
 
-def unit_rows(D: Array) -> Array:
+def unit_rows(D: AnyArray) -> AnyArray:
     """Return ``D`` with rows of Euclidean norm 1; zero rows stay zero."""
     if is_tensor(D):
         norms = D.norm(dim=1, keepdim=True)
         return D / norms.masked_fill(norms == 0, 1)
     norms = np.linalg.norm(D, axis=1, keepdims=True)
     return D / np.where(norms == 0, 1, norms)
+
+
+def root_mean_square(X: np.ndarray) -> float:
+    """Return the root mean square norm of the rows of ``X``, 1 if all are zero."""
+    return float(np.sqrt(np.mean(np.sum(np.square(X, dtype=np.float64), axis=1)))) or 1.0
+
+
+#: Norms beyond so many medians do not tell how large samples are: a corrupt row would decide.
+OUTLYING = 5.0
+
+
+def typical_norm(X: np.ndarray) -> float:
+    """Return the root mean square norm of the rows of ``X``, no row counting as an outlying one."""
+    norms = np.linalg.norm(np.asarray(X, np.float64), axis=1)
+    active = norms[norms > 0]
+    most = OUTLYING * float(np.median(active)) if len(active) else 1.0
+    return float(np.sqrt(np.mean(np.minimum(norms, most) ** 2))) or 1.0
+
+
+def dictionary_of(estimator: Any) -> Array:
+    """Return the feature directions that a fitted estimator found.
+
+    Parameters
+    ----------
+    estimator : object
+        Anything fitted with ``dictionary_`` (k, d), ``mixing_`` (d, k) or ``components_`` (k, d),
+        looked for in this order. `sklearn.decomposition.FastICA` has the last two, and there
+        ``components_`` *unmixes*: only ``mixing_.T`` holds the directions of the data.
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+        Unit rows.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator has none of the three.
+    ValueError
+        If what it has is not a matrix.
+    """
+    return unit_rows(atoms_of(estimator))
+
+
+def atoms_of(estimator: Any) -> Array:
+    """Return what `dictionary_of` does, atoms at the lengths that the estimator's codes go with.
+
+    Parameters
+    ----------
+    estimator : object
+
+    Returns
+    -------
+    ndarray or tensor of shape (k, d)
+
+    Raises
+    ------
+    AttributeError, ValueError
+        As `dictionary_of`.
+    """
+    for name in ("dictionary_", "mixing_", "components_"):
+        D = getattr(estimator, name, None)
+        if D is not None:
+            break
+    else:
+        raise AttributeError(
+            f"{type(estimator).__name__} has none of dictionary_ (k, d), mixing_ (d, k) and "
+            f"components_ (k, d): fit it first, or set one of them in fit."
+        )
+    if not is_tensor(D):
+        D = np.asarray(D)
+        D = D if D.dtype in (np.float32, np.float64) else D.astype(np.float64)
+    if D.ndim != 2:
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} must be a matrix, got shape {D.shape}."
+        )
+    return D.T if name == "mixing_" else D
+
+
+def directions_of(given: Any) -> Any:
+    """Return directions that are handed in as an array, or on a fitted estimator.
+
+    Raises
+    ------
+    AttributeError, ValueError
+        As `dictionary_of`, if an estimator has none.
+    """
+    array = is_tensor(given) or hasattr(given, "__array__") or isinstance(given, Sequence)
+    return given if array else atoms_of(given)

@@ -1,4 +1,4 @@
-"""Names of methods to classes, and fitted estimators to dictionaries.
+"""Names of methods to classes.
 
 Built-in methods and plug-ins come through the same door, the entry-point group
 ``unfold.methods``; a class needs no registration to be used as ``file.py:Class`` or
@@ -10,17 +10,27 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unfold.arrays import Array
     from unfold.methods.base import MethodCard
 
 GROUP = "unfold.methods"
+
+#: Names that methods had in the release before, and what they are called now. No second entry
+#: points: lists, globs and boards would show a method twice.
+RENAMED = {
+    "rays": "one-sparse",
+    "events": "mean-shift",
+    "fans-meet": "subspace-intersection",
+    "k-means": "spherical-k-means",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,29 @@ def describe_methods() -> list[MethodInfo]:
     return [_describe(name, claims) for name, claims in sorted(_claims().items())]
 
 
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return "did you mean ...?" with the names most like ``name``, else ``otherwise``."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else otherwise
+
+
+def current_name(name: str) -> str:
+    """Return what a registered method is called now, parameters in brackets kept.
+
+    Parameters
+    ----------
+    name : str
+        As in "rays" or "k-means[max_iter=5]".
+
+    Returns
+    -------
+    str
+        "one-sparse", "spherical-k-means[max_iter=5]"; any other name as it is.
+    """
+    base, bracket, rest = name.partition("[")
+    return RENAMED.get(base, base) + bracket + rest
+
+
 def get_method(spec: str) -> type:
     """Return the class that a name or path stands for.
 
@@ -98,11 +131,15 @@ def get_method(spec: str) -> type:
     if ":" in spec:
         return _checked(_from_path(spec), spec)
     claims = _claims()
-    if spec not in claims:
-        near = difflib.get_close_matches(spec, claims, n=3, cutoff=0.5)
-        hint = (
-            f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {sorted(claims)}."
+    if spec in RENAMED and spec not in claims:
+        warnings.warn(
+            f"Method {spec!r} is now {RENAMED[spec]!r}; the old name goes with the next release.",
+            FutureWarning,
+            stacklevel=2,
         )
+        spec = RENAMED[spec]
+    if spec not in claims:
+        hint = did_you_mean(spec, claims, f"known: {sorted(claims)}.")
         raise ValueError(
             f"Unknown method {spec!r}: {hint} A class of your own is 'file.py:Class' or "
             f"'pkg.mod:Class'."
@@ -114,75 +151,10 @@ def get_method(spec: str) -> type:
     except Exception as error:
         raise ImportError(
             f"Method {spec!r} ({point.value} of {_owner(point)}) does not load: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}. Names are read from the installed distribution: "
+            f"after an update, install it again."
         ) from error
     return _checked(found, spec)
-
-
-def dictionary_of(estimator: Any) -> "Array":
-    """Return the feature directions that a fitted estimator found.
-
-    Parameters
-    ----------
-    estimator : object
-        Anything fitted with ``dictionary_`` (k, d), ``mixing_`` (d, k) or ``components_`` (k, d),
-        looked for in this order. `sklearn.decomposition.FastICA` has the last two, and there
-        ``components_`` *unmixes*: only ``mixing_.T`` holds the directions of the data.
-
-    Returns
-    -------
-    ndarray or tensor of shape (k, d)
-        Unit rows.
-
-    Raises
-    ------
-    AttributeError
-        If the estimator has none of the three.
-    ValueError
-        If what it has is not a matrix.
-    """
-    from unfold.arrays import unit_rows
-
-    return unit_rows(atoms_of(estimator))
-
-
-def atoms_of(estimator: Any) -> "Array":
-    """Return what `dictionary_of` does, atoms at the lengths that the estimator's codes go with.
-
-    Parameters
-    ----------
-    estimator : object
-
-    Returns
-    -------
-    ndarray or tensor of shape (k, d)
-
-    Raises
-    ------
-    AttributeError, ValueError
-        As `dictionary_of`.
-    """
-    import numpy as np
-
-    from unfold.arrays import is_tensor
-
-    for name in ("dictionary_", "mixing_", "components_"):
-        D = getattr(estimator, name, None)
-        if D is not None:
-            break
-    else:
-        raise AttributeError(
-            f"{type(estimator).__name__} has none of dictionary_ (k, d), mixing_ (d, k) and "
-            f"components_ (k, d): fit it first, or set one of them in fit."
-        )
-    if not is_tensor(D):
-        D = np.asarray(D)
-        D = D if D.dtype in (np.float32, np.float64) else D.astype(np.float64)
-    if D.ndim != 2:
-        raise ValueError(
-            f"{name} of {type(estimator).__name__} must be a matrix, got shape {D.shape}."
-        )
-    return D.T if name == "mixing_" else D
 
 
 def _claims() -> dict[str, list[EntryPoint]]:
@@ -220,9 +192,7 @@ def _from_path(spec: str) -> Any:
     where, _, name = spec.rpartition(":")
     module = _load_file(Path(where)) if where.endswith(".py") else _import(where, spec)
     if not hasattr(module, name):
-        near = difflib.get_close_matches(name, dir(module), n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ValueError(f"{where} has no {name!r}{hint}")
+        raise ValueError(f"{where} has no {name!r}. {did_you_mean(name, dir(module))}".rstrip())
     return getattr(module, name)
 
 

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import clone
 
-from unfold.arrays import is_tensor, to_numpy, unit_rows
+from unfold.arrays import dictionary_of, is_tensor, to_numpy, unit_rows
 from unfold.methods.base import Recovery
-from unfold.registry import dictionary_of, get_method
+from unfold.registry import get_method
 
 N_SAMPLES, DIMENSION, DENSITY = 1200, 8, 0.15
 
@@ -311,7 +311,7 @@ def _enumerates(case: Case) -> None:
 
 
 def _recovery(case: Case) -> None:
-    if getattr(getattr(case.prototype, "card", None), "family", "") == "control":
+    if getattr(getattr(case.prototype, "card", None), "family", "") == "baselines":
         raise Skipped("a control")
     found = to_numpy(dictionary_of(case.fitted))
     score = matched_cosine(case.truth, found)

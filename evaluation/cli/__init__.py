@@ -1,7 +1,7 @@
 """The command ``unfold``: every verb a thin wrapper over one public function.
 
 Exit codes: 0 all well; 1 wrong usage or input; 3 some cells of a run failed, the rest stand;
-130 interrupted, nothing lost.
+130 interrupted.
 """
 
 import signal
@@ -10,7 +10,8 @@ from typing import NoReturn
 
 import typer
 
-from evaluation.cli import looking, own, plugins, running, study
+from evaluation.cli import boards, own_activations, plugins, reproduce, running
+from evaluation.own_activations.limits import Stopped
 
 app = typer.Typer(
     name="unfold",
@@ -20,12 +21,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (looking, running, plugins, own, study):
+for module in (boards, running, plugins, own_activations, reproduce):
     for command in module.COMMANDS:
         app.command(command.__name__.rstrip("_"))(command)
 
 
-class Interrupted(BaseException):
+#: Verbs that store what they finish, and go on from there.
+RESUMING = ("run", "reproduce")
+
+
+class Interrupted(Stopped):
     """Ctrl-C or SIGTERM; a class of its own, as frameworks make what they like of Ctrl-C."""
 
 
@@ -39,7 +44,9 @@ def main() -> NoReturn:
         # The framework leaves with 2 for wrong usage.
         sys.exit(1 if leaving.code == 2 else leaving.code)
     except Interrupted:
-        _say("Interrupted. What was finished is stored; the same command goes on from there.")
+        resumes = len(sys.argv) > 1 and sys.argv[1] in RESUMING
+        stored = "What was finished is stored; the same command goes on from there."
+        _say(f"Interrupted. {stored if resumes else 'Nothing was kept.'}")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)

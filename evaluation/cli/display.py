@@ -13,9 +13,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from evaluation.plan import Plan
-    from evaluation.runner import Progress, RunSummary
-    from evaluation.status import RunStatus
+    from evaluation.running.plan import Plan
+    from evaluation.running.progress import RunProgress
+    from evaluation.running.run import Progress, RunSummary
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -124,7 +124,7 @@ def show_notes(notes: Iterable[str]) -> None:
 
 def show_leaderboard(out: Path) -> None:
     """Show the board of a results folder."""
-    from evaluation.leaderboard import leaderboard
+    from evaluation.boards.leaderboard import leaderboard
 
     table = leaderboard(out)
     if table.empty:
@@ -147,13 +147,18 @@ def _board_cell(row: Mapping[Any, Any], column: str) -> str:
     return "" if str(value) in ("None", "<NA>") else str(value)
 
 
+def tell(line: str) -> None:
+    """Say on standard error what is being done."""
+    errors.print(Text(line), soft_wrap=True)
+
+
 def show_paths(paths: Iterable[Path]) -> None:
     """Show files that were written."""
     for path in paths:
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def show_status(status: "RunStatus") -> None:
+def show_status(status: "RunProgress") -> None:
     """Show how far a run is."""
     state = f"running ({status.owner})" if status.owner else "not running"
     console.print(

@@ -26,8 +26,8 @@ def train(
 ) -> None:
     """Make a problem: train its toy model, keep it in the cache, and say what came of it."""
     import toy
-    from evaluation.problems import axes, find_problems
-    from evaluation.selectors import parse_seeds
+    from evaluation.running.problems import axes, find_problems
+    from evaluation.running.selectors import parse_seeds
 
     rows = []
     for found in find_problems([problem]):

@@ -8,8 +8,8 @@ import typer
 from evaluation.cli import display
 
 if TYPE_CHECKING:
-    from evaluation.plan import Plan
-    from evaluation.suites import Suite
+    from evaluation.running.plan import Plan
+    from evaluation.running.suites import Suite
 
 SOME_FAILED = 3
 
@@ -48,14 +48,14 @@ def run(
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = False,
 ) -> None:
     """Run methods on problems; go on where an earlier run into the same folder stopped."""
-    from evaluation.runner import run as run_suite
+    from evaluation.running.run import run as run_suite
 
     chosen, rest = _choose(suite, config)
     chosen = _with_flags(chosen, problem, method, seeds, track, tuning, timeout, mem, threads)
     folder = out or Path(rest.get("out", "results"))
     salt = _read_salt(salt_file)
     if dry_run:
-        from evaluation.plan import make_plan
+        from evaluation.running.plan import make_plan
 
         display.show_plan(
             make_plan(chosen, folder, salt=salt, only_failed=only_failed, force=force)
@@ -82,7 +82,7 @@ def run(
 
 
 def _choose(suite: str | None, config: Path | None) -> tuple["Suite", dict[str, Any]]:
-    from evaluation.suites import Suite, get_suite, read_config
+    from evaluation.running.suites import Suite, get_suite, read_config
 
     if suite and config:
         raise typer.BadParameter("give a suite or a config file, not both; a config can name one")
@@ -102,7 +102,7 @@ def _with_flags(
     mem: str | None,
     threads: int | None,
 ) -> "Suite":
-    from evaluation.suites import override
+    from evaluation.running.suites import override
 
     return override(
         suite, problems=problems or None, methods=methods or None, seeds=seeds,
@@ -116,7 +116,7 @@ def _read_salt(path: Path | None) -> str:
 
 def status(out: Annotated[Path, typer.Argument(help="Results folder.")]) -> None:
     """Say how far a run is, also while it goes on in another shell."""
-    from evaluation.status import run_status
+    from evaluation.running.progress import run_status
 
     display.show_status(run_status(out))
 
@@ -125,7 +125,7 @@ def score(
     out: Annotated[Path, typer.Argument(help="Results folder.")], salt_file: SaltFile = None
 ) -> None:
     """Score stored estimates with the metrics of today; nothing is fitted again."""
-    from evaluation.rescore import rescore
+    from evaluation.running.rescore import rescore
 
     changed, notes = rescore(out, salt=_read_salt(salt_file))
     display.console.print(f"{changed} record(s) scored anew in {out}.")
@@ -138,7 +138,7 @@ def merge(
     keep: Annotated[str, typer.Option(help="Of two results of a cell: first or last.")] = "first",
 ) -> None:
     """Unite results folders; the sources stay as they are."""
-    from evaluation.merging import merge as merge_folders
+    from evaluation.running.merge import merge as merge_folders
 
     merged = merge_folders(sources, out, keep=keep)
     display.console.print(

@@ -167,7 +167,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
     method, params = get_method(task["method"]), dict(task["params"])
     result: dict[str, Any] = {"status": "ok"}
     if task.get("search"):
-        from evaluation.tuning import tune
+        from evaluation.isolation.tuning import tune
 
         result["search"] = tune(method, params, task["search"], train)
         params |= result["search"]["chosen"]
@@ -181,7 +181,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
     result["encode_seconds"] = time.perf_counter() - began
     arrays = {"dictionary": dictionary}
     if codes is not None:
-        from evaluation.estimate import pack_codes
+        from evaluation.isolation.estimates import pack_codes
 
         scalable = codes.ndim == 2 and codes.shape[1] == len(norms)
         arrays |= pack_codes(codes * norms) if scalable else {"codes_test": codes}
@@ -191,8 +191,7 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dictionary(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return unit-norm atoms and the norms they had."""
-    from unfold.arrays import to_numpy, unit_rows
-    from unfold.registry import atoms_of
+    from unfold.arrays import atoms_of, to_numpy, unit_rows
 
     try:
         atoms = np.asarray(to_numpy(atoms_of(estimator)), dtype=np.float64)

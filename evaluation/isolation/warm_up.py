@@ -14,8 +14,8 @@ import numpy as np
 
 PRELOAD = (
     "scipy.linalg", "scipy.optimize", "scipy.sparse.linalg", "sklearn.decomposition", "torch",
-    "safetensors.numpy", "unfold.registry", "unfold.methods.base", "unfold.encode",
-    "evaluation.estimate", "evaluation.tuning",
+    "safetensors.numpy", "unfold.registry", "unfold.methods.base", "unfold.sparse_coding.encode",
+    "evaluation.isolation.estimates", "evaluation.isolation.tuning",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def _one_at_a_time(shared: Path | None) -> Iterator[None]:
 def _exercise() -> None:
     from sklearn.decomposition import PCA
 
-    from unfold.encode import sparse_encode
+    from unfold.sparse_coding.encode import sparse_encode
 
     rng = np.random.default_rng(0)
     X, D = rng.standard_normal((64, 4)), rng.standard_normal((6, 4))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from evaluation.compare import Comparison
-from evaluation.leaderboard import Board, TrackBoard
-from evaluation.metrics import METRICS
+from evaluation.boards.compare import Comparison
+from evaluation.boards.leaderboard import Board, TrackBoard
 from evaluation.report.verdict import failures, verdicts
+from evaluation.scoring.metrics import METRICS
 
 _LONGEST = 60
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&$])")

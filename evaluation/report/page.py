@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from evaluation.compare import Comparison
-from evaluation.leaderboard import Board
-from evaluation.metrics import METRICS
-from evaluation.record import Record
+from evaluation.boards.compare import Comparison
+from evaluation.boards.leaderboard import Board
+from evaluation.boards.statistics import MARGIN
 from evaluation.report.markdown import seconds, size
 from evaluation.report.payload import payload
 from evaluation.report.verdict import failures, verdicts
-from evaluation.score import METRICS_VERSION
-from evaluation.statistics import MARGIN
+from evaluation.running.record import Record
+from evaluation.scoring.controls import is_control
+from evaluation.scoring.metrics import METRICS
+from evaluation.scoring.score import METRICS_VERSION
 
 _SCRIPTS = ("statistics.js", "charts.js", "board.js", "view.js", "report.js")
 #: Failures shown with their traceback; the rest are counted, and listed in ``cells.csv``.
@@ -102,7 +103,7 @@ def _sources(records: Iterable[Record]) -> list[tuple[str, str, str]]:
     found = {
         (r.method, r.method_path, ", ".join(f"{k} {v}" for k, v in sorted(r.source.items())))
         for r in records
-        if not r.method.startswith("control:")
+        if not is_control(r.method)
     }
     return sorted(found)
 

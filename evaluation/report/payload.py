@@ -6,13 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from evaluation import statistics
-from evaluation.cells import CONTROLS
-from evaluation.controls import CHANCE, ORACLE
-from evaluation.leaderboard import Board, TrackBoard
-from evaluation.metrics import METRICS
-from evaluation.record import Record
+from evaluation.boards import statistics
+from evaluation.boards.leaderboard import Board, TrackBoard
 from evaluation.report.verdict import verdicts
+from evaluation.running.record import Record
+from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
+from evaluation.scoring.metrics import METRICS
 
 AXES = ("density", "n_features", "d", "noise", "n_samples")
 _ROW = (

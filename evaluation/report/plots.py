@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.leaderboard import Board, TrackBoard
+from evaluation.boards.leaderboard import Board, TrackBoard
 from evaluation.report.verdict import methods_of
 
 if TYPE_CHECKING:

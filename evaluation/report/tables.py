@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from evaluation.leaderboard import Board
-from evaluation.metrics import METRICS
+from evaluation.boards.leaderboard import Board
+from evaluation.scoring.metrics import METRICS
 
 _CLOCKED = ["median_seconds", "peak_bytes"]
 _CELL = ["track", "problem", "seed", "method", "tuning", "family", "status", "reason", "skill"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from evaluation.leaderboard import Board, TrackBoard
+from evaluation.boards.leaderboard import Board, TrackBoard
 
 
 def verdicts(ranked: Board) -> dict[str, str]:

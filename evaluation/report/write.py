@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from evaluation.leaderboard import board
-from evaluation.metrics import PRIMARY
-from evaluation.record import Record
+from evaluation.boards.leaderboard import board
+from evaluation.running.record import Record
+from evaluation.running.store import write_atomically
+from evaluation.scoring.metrics import PRIMARY
 
 FIGURES = ("png", "svg")
 
@@ -53,14 +54,14 @@ def write_report(
         raise ValueError(f"Unknown figure format {unknown[0]!r}: expected {' or '.join(FIGURES)}.")
     folder = Path(out)
     if records is None:
-        from evaluation.store import load_records
+        from evaluation.running.store import load_records
 
         records = load_records(folder)
     records = sorted(records, key=lambda record: (record.key, record.started_at))
     ranked = board(records, metric)
     comparison = None
     if baseline is not None:
-        from evaluation.compare import compare
+        from evaluation.boards.compare import compare
 
         comparison = compare(baseline, records, metric)
     texts = {
@@ -81,7 +82,5 @@ def write_report(
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Replace a file whole, so that a reader never sees half of one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    return part.replace(path)
+    write_atomically(path, content)
+    return path

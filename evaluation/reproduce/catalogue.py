@@ -1,6 +1,6 @@
 """All experiments, in the order of the page."""
 
-from evaluation.reproduce import (
+from evaluation.reproduce.experiments import (
     autoencoders,
     computation,
     correlated,

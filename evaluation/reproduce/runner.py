@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from evaluation.reproduce.experiment import Experiment, Fact
+from unfold.registry import did_you_mean
 
 #: Called before each experiment and at the end: its title ("" at the end), how many are done, of
 #: how many.
@@ -83,11 +83,8 @@ def _choose(only: Sequence[str] | None) -> list[Experiment]:
     known = {experiment.id: experiment for experiment in EXPERIMENTS}
     for name in only or []:
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"There is no experiment {name!r}.{hint} The experiments: {', '.join(known)}."
-            )
+            hint = did_you_mean(name, known, "see `unfold list experiments`.")
+            raise ValueError(f"There is no experiment {name!r}: {hint}")
     return [one for one in EXPERIMENTS if only is None or one.id in only]
 
 
@@ -176,13 +173,14 @@ def _version(experiment: Experiment, full: bool) -> str:
     import unfold
 
     here = Path(__file__).parent
+    root = here.parents[1]
     own = Path(inspect.getfile(experiment.run))
     digest = hashlib.sha256(b"full" if full else b"reduced")
     code = [own, here / "experiment.py", here / "training.py", here / "style.py"]
-    code += sorted(Path(toy.__file__).parent.glob("*.py"))
+    code += sorted(Path(toy.__file__).parent.rglob("*.py"))
     if "unfold" in own.read_text(encoding="utf-8"):
         code += sorted(Path(unfold.__file__).parent.rglob("*.py"))
-        code += [here.parent / f"{name}.py" for name in ("calibration", "detection", "unfolding")]
+        code += sorted((here.parent / "scoring").rglob("*.py"))
     for path in code:
-        digest.update(path.read_bytes())
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from toy.build import build_features
-from toy.feature_spec import FeaturesSpec
-from toy.features import Features
-from toy.instance import Instance
-from toy.models import Model
+from toy.features.distribution import Features
+from toy.features.spec import FeaturesSpec
+from toy.models.networks import Model
 from toy.spec import TrainingSpec
-from toy.train import train_many
+from toy.training.instance import Instance
+from toy.training.train import train_many
 
 
 @dataclass(frozen=True, eq=False)

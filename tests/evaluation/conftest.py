@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from evaluation.controls import CHANCE, ORACLE
-from evaluation.metrics import METRICS
-from evaluation.record import Record
-from evaluation.score import METRICS_VERSION
+from evaluation.running.record import Record
+from evaluation.scoring.controls import CHANCE, ORACLE
+from evaluation.scoring.metrics import METRICS
+from evaluation.scoring.score import METRICS_VERSION
 from toy.problem import Observed, Problem, Truth
 
 

@@ -9,7 +9,8 @@ import pytest
 from sklearn.decomposition import FastICA
 
 from unfold import registry
-from unfold.registry import describe_methods, dictionary_of, get_method, list_methods
+from unfold.arrays import dictionary_of
+from unfold.registry import describe_methods, get_method, list_methods
 
 
 class _Distribution:
@@ -60,7 +61,7 @@ def test_name_claimed_by_two_distributions_names_both(plugins):
 
 
 def test_one_distribution_seen_twice_is_no_clash(plugins):
-    value = "unfold.methods.controls:PCA"
+    value = "unfold.methods.baselines.controls:PCA"
     plugins(_point("pca", value, "my_pack"), _point("pca", value, "my-pack"))
     assert get_method("pca").__name__ == "PCA"
 
@@ -68,11 +69,11 @@ def test_one_distribution_seen_twice_is_no_clash(plugins):
 def test_broken_plugin_is_listed_with_its_reason(plugins):
     plugins(
         _point("broken", "no_such_module_here:Thing", "plug"),
-        _point("pca", "unfold.methods.controls:PCA", "good"),
+        _point("pca", "unfold.methods.baselines.controls:PCA", "good"),
     )
     broken, good = describe_methods()
     assert "no_such_module_here" in broken.reason and "plug" in broken.reason
-    assert good.reason == "" and good.card.family == "control"
+    assert good.reason == "" and good.card.family == "baselines"
 
 
 def test_class_in_a_file(tmp_path):
@@ -83,7 +84,7 @@ def test_class_in_a_file(tmp_path):
     first = get_method(f"{tmp_path}/method.py:Mine")
     second = get_method(f"{tmp_path}/a/method.py:Mine")
     assert first.__module__ != second.__module__
-    with pytest.raises(ValueError, match="did you mean Mine"):
+    with pytest.raises(ValueError, match="did you mean 'Mine'"):
         get_method(f"{tmp_path}/method.py:Mien")
     with pytest.raises(ValueError, match="No file"):
         get_method(f"{tmp_path}/other.py:Mine")
@@ -123,3 +124,9 @@ def test_dictionary_of_prefers_what_is_explicit():
     found.dictionary_ = np.ones(3)
     with pytest.raises(ValueError, match="must be a matrix"):
         dictionary_of(found)
+
+
+def test_a_methods_family_is_the_folder_it_lives_in():
+    for info in registry.describe_methods():
+        if info.card is not None and info.target.startswith("unfold.methods."):
+            assert info.card.family == info.target.split(".")[2].replace("_", " "), info.name

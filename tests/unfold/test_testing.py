@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from unfold.methods.controls import PCA
-from unfold.methods.ica import Picard
+from unfold.methods.baselines.controls import PCA
+from unfold.methods.ica.linear_ica import Picard
 from unfold.testing import CHECKS, check_method, parametrize_methods
 
 

@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
@@ -12,8 +13,47 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from unfold.arrays import Array, check_activations, is_tensor, like, to_numpy, to_tensor, unit_rows
-from unfold.solution import Status
+from unfold.arrays import (
+    Array,
+    check_activations,
+    is_tensor,
+    like,
+    plain_torch,
+    to_numpy,
+    to_tensor,
+    unit_rows,
+    unmasked,
+)
+from unfold.io.formats.dictionary import Dictionary
+
+
+class FitStatus(IntEnum):
+    """How a fit ended; ``sentence`` says what to do about it. Numbers are those of `Status`."""
+
+    CONVERGED = 0
+    MAX_ITER = 1
+    NON_FINITE = 2
+    STALLED = 4
+
+    def __str__(self) -> str:
+        """Return the name, as in CONVERGED."""
+        return self.name
+
+    @property
+    def sentence(self) -> str:
+        """The status in words, with the remedy."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    FitStatus.CONVERGED: "The fit met its own criterion.",
+    FitStatus.MAX_ITER: "The fit ran out of steps before it settled: raise max_iter or n_steps.",
+    FitStatus.NON_FINITE: "A NaN or infinity appeared: rescale X.",
+    FitStatus.STALLED: (
+        "The method's own evidence does not bear its directions out: too few samples, codes of "
+        "another kind than it is for, or noise. Try unfold.recover, or more samples."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +63,7 @@ class MethodCard:
     Attributes
     ----------
     family : str
-        "control", "ica", "sparse coding", "compressed sensing", "autoencoder", "moments", ...
+        The folder it lives in: "baselines", "ica", "dictionary learning", "autoencoders", ...
     solves : str
         The problem solved, in a sentence.
     paper : str
@@ -52,10 +92,12 @@ class MethodCard:
     needs: str = ""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
     """Abstract recovery method: directions from activations, codes from directions.
 
-    A subclass stores its constructor arguments verbatim, states its ``card``, and writes
+    A subclass is a dataclass whose fields are its constructor's parameters, keyword-only but for
+    ``n_components``; it states its ``card``, and writes
 
     - ``_fit(X)``, which sets ``components_`` (k, d), and where there is an iteration ``n_iter_``
       and ``status_``; rows are scaled to unit norm for it, signs are its own business;
@@ -66,6 +108,13 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     In ``_encode``, ``_atoms(X)`` and ``_centred(X)`` give the dictionary and the data in the
     kind, dtype and device of ``X``.
 
+    Parameters
+    ----------
+    n_components : int, optional
+        How many directions to return; found from the data unless given, where the card says so.
+    random_state : int, RandomState or None
+        Seeds all randomness of a fit.
+
     Attributes
     ----------
     components_ : array of shape (n_components_, d)
@@ -74,18 +123,18 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         What is subtracted before encoding; zeros where a method has no bias.
     n_components_ : int
     n_iter_ : int
-    status_ : Status
+    status_ : FitStatus
     """
 
     card: ClassVar[MethodCard]
     backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
 
-    n_components: int | None
-    random_state: Any
-    components_: Any
-    mean_: Any
-    n_iter_: int
-    status_: Status
+    n_components: int | None = field(default=None, kw_only=False)
+    random_state: Any = 0
+    components_: Any = field(init=False)
+    mean_: Any = field(init=False)
+    n_iter_: int = field(init=False)
+    status_: FitStatus = field(init=False)
 
     @abstractmethod
     def _fit(self, X: Any) -> None:
@@ -133,19 +182,24 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
                 f"n_components must be a positive integer, or None to enumerate, "
                 f"got {n_components!r}."
             )
-        self.n_iter_, self.status_ = 1, Status.CONVERGED
+        self.n_iter_, self.status_ = 1, FitStatus.CONVERGED
         self.mean_ = None
-        self._fit(self._inside(given))
+        if self.backend == "torch":
+            with plain_torch():
+                # a tensor of inference mode takes no part in a graph, but its copy does
+                self._fit(to_tensor(given).clone())
+        else:
+            self._fit(self._inside(given))
         if self.mean_ is None:
             self.mean_ = np.zeros(given.shape[1])
         if not np.isfinite(to_numpy(self.components_)).all():
             raise FloatingPointError(
-                f"{type(self).__name__}: directions are not finite. {Status.NON_FINITE.sentence}"
+                f"{type(self).__name__}: directions are not finite. {FitStatus.NON_FINITE.sentence}"
             )
         self.components_ = like(unit_rows(self.components_), given)
         self.mean_ = like(self.mean_, given)
         self.n_components_ = int(self.components_.shape[0])
-        if self.status_ is not Status.CONVERGED:
+        if self.status_ is not FitStatus.CONVERGED:
             warnings.warn(
                 f"{type(self).__name__}: {self.status_.sentence}", ConvergenceWarning, stacklevel=2
             )
@@ -183,12 +237,59 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         Z = check_activations(Z, name="Z")
         if Z.shape[1] != self.n_components_:
             raise ValueError(f"Z has {Z.shape[1]} columns, expected {self.n_components_}.")
+        return self._decode(Z)
+
+    @final
+    def score(self, X: Any, y: None = None) -> float:
+        """Return how briefly samples are described, in nats: what a search without truth maximises.
+
+        Minus the mean description length of a sample by its codes, refitted by least squares on
+        their own support, so that shrinkage is not mistaken for noise. Explained variance alone
+        would always want more atoms; here each active one is paid for.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, d)
+            Samples that took no part in the fit.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Higher is better.
+
+        References
+        ----------
+        Rissanen (1978), Modeling by shortest data description.
+        """
+        from unfold.sparse_coding.debias import debias
+        from unfold.sparse_coding.description_length import nats
+
+        codes = self.transform(X)
+        codes = np.asarray(codes if hasattr(codes, "to_numpy") else to_numpy(codes), np.float64)
+        centred = np.asarray(to_numpy(X) - to_numpy(self.mean_), np.float64)
+        D = np.asarray(to_numpy(self.components_), np.float64)
+        return -nats(centred, D, debias(centred, D, codes, positive=False))
+
+    def _decode(self, Z: Any) -> Any:
+        """Return what validated codes stand for, as the kind of array they are."""
         return Z @ like(self.components_, Z) + like(self.mean_, Z)
+
+    def _exported(self) -> Dictionary:
+        """Return the fitted dictionary as files hold it: with its encoder where it has a name."""
+        return Dictionary(
+            np.asarray(to_numpy(self.components_)), np.asarray(to_numpy(self.mean_)), None, "unfold"
+        )
 
     def _validate(self, X: Any, *, reset: bool) -> Array:
         if not is_tensor(X):
             return validate_data(
-                self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1 + reset
+                self,
+                unmasked(X),
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                ensure_min_samples=1 + reset,
             )
         X = check_activations(X, min_samples=1 + reset)
         if reset:

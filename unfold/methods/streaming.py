@@ -9,8 +9,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from unfold.arrays import like, to_numpy, unit_rows
-from unfold.methods.base import Recovery
-from unfold.solution import Status
+from unfold.methods.base import FitStatus, Recovery
 
 #: Gives the batch (B, d) of a step: the same for the same step.
 Source = Callable[[int], Any]
@@ -156,7 +155,7 @@ class Streaming(Recovery):
 
     def _finish(self, given: Any) -> None:
         """Set the fitted attributes as ``fit`` does."""
-        self.n_iter_, self.status_ = self.n_steps_done_, Status.CONVERGED
+        self.n_iter_, self.status_ = self.n_steps_done_, FitStatus.CONVERGED
         self.mean_ = np.zeros(given.shape[1])
         self._publish(self._inside(given))
         self.components_ = like(unit_rows(self.components_), given)

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 
-from unfold.arrays import check_activations, to_numpy, unit_rows
-from unfold.unfolding.explanations import Explanations, explain_samples, propose, scale_of
+from unfold.arrays import check_activations, directions_of, root_mean_square, to_numpy, unit_rows
+from unfold.unfolding.explanations import Explanations, explain_samples, propose
+from unfold.unfolding.missing_mass import binomial_lower, binomial_upper
 from unfold.unfolding.suspects import Suspect, find_suspects
-from unfold.unfolding.unseen import binomial_lower, binomial_upper
 
 #: How many samples are explained again with an atom hidden; at most this many to an atom.
 _TRIALS: Final = 1024
@@ -57,6 +57,14 @@ class Certificate:
     n_samples: int
     support_counts: np.ndarray
     is_explained: np.ndarray
+
+    def __repr__(self) -> str:
+        """Return the bound, and what it rests on; ``str`` says it in words."""
+        return (
+            f"Certificate(unseen_upper={self.unseen_upper:.4g}, explained={self.explained:.4g}, "
+            f"n_samples={self.n_samples}, features={self.feature_confidence.size}, "
+            f"suspects={len(self.suspects)})"
+        )
 
     def __str__(self) -> str:
         """Return the certificate in words."""
@@ -133,7 +141,7 @@ def certify(
             raise ValueError(f"{name} must be strictly between 0 and 1, got {value}.")
     X, D = _centred(X_heldout, D_or_est)
     rng = check_random_state(random_state)
-    radius = tolerance * scale_of(X)
+    radius = tolerance * root_mean_square(X)
     found = explain_samples(X, D, radius=radius, positive=positive)
     held = _held(found.codes, radius)
     good = csr_array(held[found.explained])
@@ -162,7 +170,7 @@ def certify(
 
 def _centred(X: Any, D_or_est: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return float64 activations less the estimator's mean, and unit atoms."""
-    directions = getattr(D_or_est, "components_", D_or_est)
+    directions = directions_of(D_or_est)
     X = to_numpy(check_activations(X, name="X_heldout")).astype(float)
     D = to_numpy(check_activations(directions, name="D_or_est")).astype(float)
     if D.shape[1] != X.shape[1]:

@@ -2,10 +2,8 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
-from unfold.arrays import check_activations, like, to_numpy, unit_rows
-from unfold.encode import sparse_encode
+from unfold.arrays import check_activations, like, to_numpy, typical_norm, unit_rows
+from unfold.sparse_coding.encode import sparse_encode
 
 Reading = Literal["cosine", "projection", "codes"]
 
@@ -58,7 +56,7 @@ def read_features(
     if D.shape[1] != x.shape[1]:
         raise ValueError(f"Directions have {D.shape[1]} dimensions, but X has {x.shape[1]}.")
     if by == "codes":
-        scale = float(np.sqrt(np.mean(np.sum(x.astype(float) ** 2, axis=1))))
+        scale = typical_norm(x)
         weight = 1e-3 * scale if alpha is None else alpha
         return like(sparse_encode(x, D, alpha=weight, positive=positive).codes, given)
     return like((unit_rows(x) if by == "cosine" else x) @ D.T, given)

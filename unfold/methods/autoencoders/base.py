@@ -1,16 +1,19 @@
 """What all autoencoder estimators share: scaling, starts, training, choice and pruning."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.arrays import to_numpy
-from unfold.methods.coding import drawn_samples, root_mean_square
-from unfold.methods.enumeration import distinct, width
+from unfold.arrays import root_mean_square, to_numpy
+from unfold.io.formats.dictionary import Dictionary
+from unfold.methods.atoms import distinct, drawn_samples, width
+from unfold.methods.autoencoders.export import exported
 from unfold.methods.streaming import Streaming
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Autoencoder(Streaming):
     """Abstract autoencoder: a subclass names its architecture, this trains it.
 
@@ -27,12 +30,12 @@ class Autoencoder(Streaming):
 
     backend = "torch"
 
-    n_models: int
-    n_steps: int
-    batch_size: int
-    lr: float
-    n_revivals: int
-    device: str | None
+    n_models: int = 1
+    n_steps: int = 3000
+    batch_size: int = 512
+    lr: float = 3e-3
+    n_revivals: int = 14
+    device: str | None = None
 
     @abstractmethod
     def _architecture(self, X: Any) -> Any:
@@ -55,9 +58,9 @@ class Autoencoder(Streaming):
         self._publish(X[:: max(1, len(X) // 4096)] * self.scale_)
 
     def _plan(self) -> Any:
-        from unfold.methods.autoencoders.training import Plan
+        from unfold.methods.autoencoders.training import Schedule
 
-        return Plan(self.n_steps, self.batch_size, self.lr, self.n_revivals)
+        return Schedule(self.n_steps, self.batch_size, self.lr, self.n_revivals)
 
     def _begin(self, X: Any) -> None:
         import torch
@@ -126,6 +129,10 @@ class Autoencoder(Streaming):
         self.components_ = chosen["decoder"][0]
         self.mean_ = chosen["center"][0] * self.scale_
 
+    def _exported(self) -> Dictionary:
+        params = {name: to_numpy(value[0]) for name, value in self.params_.items()}
+        return exported(self._architecture(self.params_["center"]), params).scaled(self.scale_)
+
     def _encode(self, X: Any) -> Any:
         import torch
 
@@ -145,6 +152,7 @@ class Autoencoder(Streaming):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class CountedAutoencoder(Autoencoder):
     """Abstract autoencoder told how many latents a sample may use.
 
@@ -168,30 +176,10 @@ class CountedAutoencoder(Autoencoder):
 
     search_space: ClassVar = {"n_active": (2, 4, 8), "lr": (1e-3, 3e-3)}
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        n_active: float | None = None,
-        n_models: int = 1,
-        n_steps: int = 3000,
-        batch_size: int = 512,
-        lr: float = 3e-3,
-        n_revivals: int = 14,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.n_active = n_active
-        self.n_models = n_models
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.n_revivals = n_revivals
-        self.device = device
-        self.random_state = random_state
+    n_active: float | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PenalisedAutoencoder(Autoencoder):
     """Abstract autoencoder told what an active latent costs.
 
@@ -215,25 +203,4 @@ class PenalisedAutoencoder(Autoencoder):
 
     search_space: ClassVar = {"sparsity": (0.03, 0.1, 0.3), "lr": (1e-3, 3e-3)}
 
-    def __init__(
-        self,
-        n_components: int | None = None,
-        *,
-        sparsity: float = 0.1,
-        n_models: int = 1,
-        n_steps: int = 3000,
-        batch_size: int = 512,
-        lr: float = 3e-3,
-        n_revivals: int = 14,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.sparsity = sparsity
-        self.n_models = n_models
-        self.n_steps = n_steps
-        self.batch_size = batch_size
-        self.lr = lr
-        self.n_revivals = n_revivals
-        self.device = device
-        self.random_state = random_state
+    sparsity: float = 0.1

@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar, final
 
+from unfold.methods.atoms import active_atoms
 from unfold.methods.autoencoders.base import CountedAutoencoder, PenalisedAutoencoder
 from unfold.methods.base import MethodCard
-from unfold.methods.enumeration import active_atoms
 
 COST = "O(batch k d) a step"
 COUNTED = {"n_components": "n_features", "n_active": "mean_active"}
@@ -29,7 +29,6 @@ class TopKAutoencoder(CountedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -37,7 +36,7 @@ class TopKAutoencoder(CountedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="Every sample the same number of active latents.",
         paper="Gao et al. 2024, Scaling and evaluating sparse autoencoders",
         cost=COST,
@@ -73,7 +72,6 @@ class BatchTopKAutoencoder(CountedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -81,7 +79,7 @@ class BatchTopKAutoencoder(CountedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="A fixed mean number of active latents, shared over a batch.",
         paper="Bussmann, Leask & Nanda 2024, BatchTopK sparse autoencoders",
         cost=COST,
@@ -114,7 +112,6 @@ class JumpReLUAutoencoder(CountedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -122,7 +119,7 @@ class JumpReLUAutoencoder(CountedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves=(
             "Learned thresholds, so that weak activations are zero and strong ones not shrunk."
         ),
@@ -157,7 +154,6 @@ class MatryoshkaAutoencoder(CountedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -166,7 +162,7 @@ class MatryoshkaAutoencoder(CountedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves=(
             "Hierarchies: general features in the inner dictionaries are not absorbed by "
             "special ones."
@@ -205,7 +201,6 @@ class MatchingPursuitAutoencoder(CountedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -214,7 +209,7 @@ class MatchingPursuitAutoencoder(CountedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="Conditionally orthogonal features, by unrolled greedy pursuit.",
         paper=(
             "Costa et al. 2025, From flat to hierarchical: extracting sparse representations "
@@ -250,7 +245,6 @@ class L1Autoencoder(PenalisedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -259,7 +253,7 @@ class L1Autoencoder(PenalisedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="Sparse non-negative codes by one linear map and a rectifier.",
         paper=(
             "Cunningham et al. 2023, Sparse autoencoders find highly interpretable features "
@@ -295,7 +289,6 @@ class GatedAutoencoder(PenalisedAutoencoder):
         Times that dead or doubled latents restart from badly reconstructed samples.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-    random_state : int, RandomState or None
 
     References
     ----------
@@ -303,7 +296,7 @@ class GatedAutoencoder(PenalisedAutoencoder):
     """
 
     card: ClassVar[MethodCard] = MethodCard(
-        family="autoencoder",
+        family="autoencoders",
         solves="L1-trained gates without the shrinkage of L1 codes.",
         paper=(
             "Rajamanoharan et al. 2024, Improving dictionary learning with gated sparse "

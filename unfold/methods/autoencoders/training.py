@@ -14,7 +14,7 @@ Draw = Callable[[torch.Generator, int], Tensor]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How long and how fast to train.
 
     Attributes
@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass(eq=False)
-class Progress:
+class TrainingState:
     """All that a run needs to go on: save it, load it, and get the same bits.
 
     Attributes
@@ -71,7 +71,9 @@ class Progress:
     losses: list[float] = field(default_factory=list)
 
 
-def start(architecture: Architecture, directions: Tensor, generator: torch.Generator) -> Progress:
+def start(
+    architecture: Architecture, directions: Tensor, generator: torch.Generator
+) -> TrainingState:
     """Return the beginning of a run from decoder rows ``directions`` (M, k, d)."""
     n_models, k, d = directions.shape
     rows = directions / directions.norm(dim=-1, keepdim=True)
@@ -83,7 +85,7 @@ def start(architecture: Architecture, directions: Tensor, generator: torch.Gener
     }
     params |= {name: value.to(rows) for name, value in architecture.extra(n_models, k).items()}
     zeros = {name: torch.zeros_like(value) for name, value in params.items()}
-    return Progress(
+    return TrainingState(
         params,
         zeros,
         {name: value.clone() for name, value in zeros.items()},
@@ -93,30 +95,30 @@ def start(architecture: Architecture, directions: Tensor, generator: torch.Gener
 
 
 def train(
-    progress: Progress,
+    progress: TrainingState,
     architecture: Architecture,
     draw: Draw,
-    plan: Plan,
+    plan: Schedule,
     *,
     until: int | None = None,
-    on_step: Callable[[Progress], None] | None = None,
-) -> Progress:
+    on_step: Callable[[TrainingState], None] | None = None,
+) -> TrainingState:
     """Train up to step ``until`` (default: the end of the plan), in place.
 
     Parameters
     ----------
-    progress : Progress
+    progress : TrainingState
     architecture : Architecture
     draw : callable
         Source of data; all models see the same batches.
-    plan : Plan
+    plan : Schedule
     until : int, optional
     on_step : callable, optional
         Called after each step, to report or to save.
 
     Returns
     -------
-    Progress
+    TrainingState
         The one given.
     """
     for step in range(progress.step, plan.n_steps if until is None else until):
@@ -142,7 +144,9 @@ def train(
     return progress
 
 
-def _adam(progress: Progress, grads: dict[str, Tensor | None], rate: float, count: int) -> None:
+def _adam(
+    progress: TrainingState, grads: dict[str, Tensor | None], rate: float, count: int
+) -> None:
     """Take one Adam step, in place."""
     for name, grad in grads.items():
         if grad is None:
@@ -155,7 +159,7 @@ def _adam(progress: Progress, grads: dict[str, Tensor | None], rate: float, coun
 
 
 @torch.no_grad()
-def revive(progress: Progress, architecture: Architecture, X: Tensor) -> None:
+def revive(progress: TrainingState, architecture: Architecture, X: Tensor) -> None:
     """Restart latents that never fire, or double a busier one, from what is badly explained.
 
     Each gets the direction of a residual, drawn by its energy, in decoder and encoder; its
@@ -195,7 +199,7 @@ def idle(directions: Tensor, fired: Tensor, coherence: float = 0.97) -> Tensor:
     return (fired == 0) | ((cosine > coherence) & busier).any(dim=1)
 
 
-def as_arrays(progress: Progress) -> dict[str, np.ndarray]:
+def as_arrays(progress: TrainingState) -> dict[str, np.ndarray]:
     """Return a run as named arrays, for a checkpoint; its step is not among them."""
     groups = {"params": progress.params, "first": progress.first, "second": progress.second}
     arrays = {f"{group}/{n}": t for group, tensors in groups.items() for n, t in tensors.items()}
@@ -203,7 +207,7 @@ def as_arrays(progress: Progress) -> dict[str, np.ndarray]:
     return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
 
 
-def from_arrays(arrays: dict[str, np.ndarray], step: int, device: torch.device) -> Progress:
+def from_arrays(arrays: dict[str, np.ndarray], step: int, device: torch.device) -> TrainingState:
     """Return the run that `as_arrays` took down."""
     generator = torch.Generator(device)
     generator.set_state(torch.tensor(arrays["generator"]))
@@ -214,4 +218,4 @@ def from_arrays(arrays: dict[str, np.ndarray], step: int, device: torch.device) 
             groups[group][parameter] = torch.tensor(array, device=device)
     fired = torch.tensor(arrays["fired"], device=device)
     params, first, second = groups["params"], groups["first"], groups["second"]
-    return Progress(params, first, second, fired, generator, step)
+    return TrainingState(params, first, second, fired, generator, step)

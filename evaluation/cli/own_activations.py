@@ -1,0 +1,148 @@
+"""Verbs for one's own activations: fit, phase, explain."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evaluation.cli import display
+
+Key = Annotated[str | None, typer.Option(help="Which array, where the file has several.")]
+
+
+def phase(
+    file: Annotated[Path, typer.Argument(help="A dictionary: what `unfold fit` wrote, or any.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".png, .svg or .pdf; default: beside FILE.")
+    ] = None,
+    key: Key = None,
+    signed: Annotated[bool, typer.Option(help="Codes of either sign.")] = False,
+    resolution: Annotated[int, typer.Option(min=2, help="Points along each axis.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Draws supports and magnitudes.")] = 0,
+) -> None:
+    """Draw where sparse codes over a dictionary can be recovered, beside theory."""
+    from evaluation.own_activations.explain import draw_phase_of_file
+
+    report, picture = draw_phase_of_file(
+        file, out, key=key, positive=not signed, resolution=resolution, seed=seed
+    )
+    display.show_facts(
+        str(file),
+        {
+            "coherence": report.coherence,
+            "least possible coherence": report.welch,
+            "recovery certain up to (active)": report.guaranteed,
+            "recovered more often than random atoms by": report.advantage,
+        },
+    )
+    display.show_paths([picture])
+
+
+Dictionary = Annotated[
+    Path, typer.Option("--dictionary", "-d", help="What `unfold fit` wrote, or any dictionary.")
+]
+DictionaryKey = Annotated[
+    str | None, typer.Option(help="Which array of the dictionary, as in W_dec.")
+]
+Tolerance = Annotated[
+    float | None, typer.Option(help="Residual allowed, relative; default: the fit's noise, or .05.")
+]
+Signed = Annotated[
+    bool | None, typer.Option(help="Amplitudes of either sign; default: as the fit found.")
+]
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(help="Activations: a file or folder.")],
+    dictionary: Dictionary,
+    row: Annotated[list[int] | None, typer.Option(help="Which samples; repeatable.")] = None,
+    key: Key = None,
+    dictionary_key: DictionaryKey = None,
+    tolerance: Tolerance = None,
+    signed: Signed = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for pictures.")] = None,
+) -> None:
+    """Take activations apart into the features they hold, each with its amplitude."""
+    from evaluation.own_activations.explain import explain_file
+
+    explained = explain_file(
+        file, dictionary, row or [0], key=key, dictionary_key=dictionary_key, tolerance=tolerance,
+        positive=None if signed is None else not signed, out=out,
+    )  # fmt: skip
+    for index, decomposition, picture in explained:
+        display.console.print(f"\nsample {index}", highlight=False)
+        display.console.print(str(decomposition), markup=False, highlight=False)
+        if picture:
+            display.show_paths([picture])
+
+
+def certify(
+    file: Annotated[Path, typer.Argument(help="Activations that the fit has not seen.")],
+    dictionary: Dictionary,
+    key: Key = None,
+    dictionary_key: DictionaryKey = None,
+    tolerance: Tolerance = None,
+    confidence: Annotated[float, typer.Option(help="Of the bound.")] = 0.95,
+    signed: Signed = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws samples.")] = 0,
+) -> None:
+    """Bound how many features a dictionary misses, from activations it was not fitted to."""
+    from evaluation.own_activations.explain import certify_file
+
+    certificate = certify_file(
+        file, dictionary, key=key, dictionary_key=dictionary_key, tolerance=tolerance,
+        confidence=confidence, positive=None if signed is None else not signed, seed=seed,
+    )  # fmt: skip
+    display.console.print(str(certificate), markup=False, highlight=False)
+
+
+def fit(
+    file: Annotated[
+        Path, typer.Argument(help="A file or folder, as unfold.open_activations reads.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: FILE's name.features.")
+    ] = None,
+    method: Annotated[str | None, typer.Option("--method", "-m", help="Default: the best.")] = None,
+    n_components: Annotated[int | None, typer.Option(min=1, help="Default: enumerate.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Which array, where the file has several.")
+    ] = None,
+    codes: Annotated[bool, typer.Option(help="Write the codes, too.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds the method.")] = 0,
+    max_samples: Annotated[
+        int | None, typer.Option(min=2, help="Fit a random subsample of so many.")
+    ] = None,
+    mem: Annotated[
+        float | None, typer.Option(min=0.001, help="Gigabytes it may take; default: most free.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds, then the best so far is kept.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an earlier fit.")] = False,
+) -> None:
+    """Find the feature directions in a file of activations."""
+    from evaluation.own_activations.fit import fit_file
+
+    fitted = fit_file(
+        file, out, method=method, n_components=n_components, key=key, codes=codes, seed=seed,
+        max_samples=max_samples, memory=mem, timeout=timeout, overwrite=overwrite,
+        say=display.tell,
+    )  # fmt: skip
+    display.show_facts(str(file), _shown(fitted.summary))
+    display.show_paths(fitted.paths)
+    if fitted.summary["stopped"] == "interrupted":
+        raise typer.Exit(130)
+
+
+def _shown(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a summary is for the terminal: one line a fact."""
+    facts = {name: value for name, value in summary.items() if value not in (None, [])}
+    if "confidence" in facts:
+        facts["confidence"] = f"{min(facts['confidence'])} to {max(facts['confidence'])}"
+    if "chance" in facts:
+        facts["chance"] = facts["chance"]["sentence"]
+    return facts
+
+
+COMMANDS = (fit, phase, explain, certify)

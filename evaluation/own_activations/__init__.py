@@ -1,0 +1,1 @@
+"""Fit, explain: no truth."""

@@ -1,0 +1,111 @@
+"""Problems by name: globs over the zoo, secret seeds, and the facts that may be told."""
+
+import fnmatch
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import toy
+from toy import Problem
+from toy.make import resolve
+
+#: Fewer characters than this can be guessed from the fingerprint in a record.
+SHORTEST_SALT = 16
+
+
+@dataclass(frozen=True)
+class NamedProblem:
+    """A problem before any seed is drawn: its versioned name and its whole spec."""
+
+    name: str
+    spec: Mapping[str, Any]
+
+
+def find_problems(wanted: Iterable[str | Mapping[str, Any]]) -> list[NamedProblem]:
+    """Return the problems that ids, globs and specs stand for, each once.
+
+    Parameters
+    ----------
+    wanted : iterable of str or Mapping
+        "relu-20in5-p0.1/v1", "relu-*", or a spec as `toy.make_problem` takes it.
+
+    Raises
+    ------
+    ValueError
+        If nothing has that name, or a glob matches nothing.
+    """
+    found: dict[str, NamedProblem] = {}
+    for one in wanted:
+        names: list[str | Mapping[str, Any]] = [one]
+        if isinstance(one, str) and set(one) & set("*?["):
+            names = list(fnmatch.filter(toy.list_problems(), one))
+            if not names:
+                raise ValueError(f"No problem matches {one!r}; `unfold list problems` names all.")
+        for name in names:
+            problem_id, spec = resolve(name)
+            found[problem_id] = NamedProblem(problem_id, spec.model_dump(mode="json"))
+    return list(found.values())
+
+
+def toy_seed(problem: NamedProblem, seed: int, salt: str) -> int:
+    """Return the seed that draws a problem: ``seed`` itself, or with a salt one unknown to all."""
+    if not salt:
+        return seed
+    text = f"{salt}|{problem.name}|{seed}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+
+
+def make(problem: NamedProblem, seed: int, salt: str = "") -> Problem:
+    """Return the problem; a salted one is never written to disk."""
+    made = toy.make_problem(dict(problem.spec), toy_seed(problem, seed, salt), cache=not salt)
+    return replace(made, id=problem.name)
+
+
+def salt_fingerprint(salt: str) -> str:
+    """Return what may be published of a salt, to tell results of one from those of another.
+
+    Raises
+    ------
+    ValueError
+        If the salt is short enough to be guessed.
+    """
+    if not salt:
+        return ""
+    if len(salt) < SHORTEST_SALT:
+        raise ValueError(
+            f"The salt has {len(salt)} characters; at least {SHORTEST_SALT} are needed, since its "
+            f"fingerprint is published. `openssl rand -hex 16` makes one."
+        )
+    return hashlib.sha256(f"unfold salt {salt}".encode()).hexdigest()[:16]
+
+
+def facts(problem: Problem) -> dict[str, Any]:
+    """Return what a method may be told on the informed track, by the names that hints use."""
+    from evaluation.scoring.matching import target
+
+    scored = target(problem.truth)
+    density = np.asarray(problem.truth.density)[np.asarray(problem.truth.represented)]
+    return {
+        "n_features": len(scored.directions),
+        "mean_active": float(density.sum()),
+        "density": float(density.mean()),
+        "noise": float(problem.spec.get("noise", 0.0)),
+        "positive": bool(problem.truth.positive),
+    }
+
+
+def axes(problem: Problem) -> dict[str, Any]:
+    """Return the difficulty of a problem, as curves and filters need it."""
+    told = facts(problem)
+    n_train, d = problem.observed.train.shape
+    return {
+        "family": problem.id.split("-")[0],
+        "n_features": told["n_features"],
+        "d": d,
+        "density": round(told["density"], 6),
+        "noise": told["noise"],
+        "n_samples": n_train,
+    }

@@ -1,0 +1,1 @@
+"""Estimate beside truth -> numbers."""

@@ -1,0 +1,122 @@
+"""The command line: thin, quick to answer, and honest in its exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.cli import main
+
+
+def _unfold(*words: str | Path) -> int:
+    """Run the command in this process and return its exit code."""
+    before = sys.argv
+    sys.argv = ["unfold", *map(str, words)]
+    try:
+        with pytest.raises(SystemExit) as leaving:
+            main()
+    finally:
+        sys.argv = before
+    code = leaving.value.code
+    return code if isinstance(code, int) else 0
+
+
+@pytest.fixture(autouse=True)
+def signals_are_restored() -> "object":
+    import signal
+
+    kept = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for signum, handler in kept.items():
+        signal.signal(signum, handler)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv = ['unfold', '--help']\nfrom evaluation.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as e:\n    assert e.code == 0\n"
+        "heavy = {'torch', 'numpy', 'sklearn', 'pandas', 'plotly', 'matplotlib', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for verb in ("list", "info", "run", "report", "score", "check", "fit", "compare", "merge"):
+        assert f" {verb} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "--nope"], "No such option"),
+        (["nope"], "No such command"),
+        (["run", "-s", "smok"], "did you mean 'smoke'?"),
+        (["run", "-p", "relu-20in5-p0.1/v2", "-m", "pca"], "Unknown problem"),
+        (["run", "-p", "xyz-*", "-m", "pca"], "No problem matches"),
+        (["run", "-s", "smoke", "-m", "pcaa"], "Unknown method 'pcaa'"),
+        (["run", "-s", "smoke", "--timeout", "soon"], "Cannot read the duration"),
+        (["run", "-m", "pca"], "No problem is chosen"),
+        (["info", "fastic"], "did you mean 'fastica'?"),
+        (["report", "no-such-folder"], "No results in 'no-such-folder'"),
+        (["status", "no-such-folder"], "No results in 'no-such-folder'"),
+        (["fit", "no-such-file.npy", "-o", "x"], "No file or folder 'no-such-file.npy'"),
+        (["list", "things"], "none of methods, problems"),
+    ],
+)
+def test_wrong_usage_leaves_with_1_and_says_what_is_wrong(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _unfold(*words) == 1
+    assert message in " ".join(capsys.readouterr().err.split()).replace("│ ", "")
+
+
+@pytest.mark.parametrize("kind", ["methods", "problems", "metrics", "suites"])
+def test_list_names_all(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import toy
+    import unfold
+    from evaluation.running.suites import list_suites
+    from evaluation.scoring.metrics import METRICS
+
+    names = {
+        "methods": unfold.list_methods, "problems": toy.list_problems,
+        "metrics": lambda: list(METRICS), "suites": list_suites,
+    }  # fmt: skip
+    assert _unfold("list", kind) == 0
+    shown = "".join(char for char in capsys.readouterr().out if char.isalnum())
+    for name in names[kind]()[:3]:
+        assert "".join(char for char in name[:8] if char.isalnum()) in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["pca", "sklearn.decomposition:FastICA", "smoke", "mcc", "relu-20in5-p0.1/v1"]
+)
+def test_info_knows_every_kind_of_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _unfold("info", name) == 0
+    assert "kind" in capsys.readouterr().out
+
+
+def test_fit_writes_a_dictionary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    np.save(tmp_path / "x.npy", X)
+    out = tmp_path / "out"
+    assert _unfold("fit", tmp_path / "x.npy", "-o", out, "-m", "pca", "--n-components", "2") == 0
+    assert (out / "dictionary.safetensors").exists()
+    assert not (out / "codes.safetensors").exists()
+    assert "n_features" in capsys.readouterr().out
+
+
+def test_dry_run_writes_nothing_and_shows_the_matrix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = ["-p", "planted-8in6-p0.1/v1", "-m", "pca", "--seeds", "0:2", "--track", "blind"]
+    assert _unfold("run", *words, "-o", out, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "6 cells, 0 done, 6 to run" in " ".join(shown.split())
+    assert not out.exists()

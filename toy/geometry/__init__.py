@@ -1,0 +1,1 @@
+"""What was learned: dimensionality, polytopes, phase diagrams."""

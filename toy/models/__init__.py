@@ -1,0 +1,1 @@
+"""Networks and planted dictionaries; losses, sampled and exact."""

@@ -1,1 +1,0 @@
-"""Mathematics of finding directions: moments, rays, tails, fans, and the roads between them."""

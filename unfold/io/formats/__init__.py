@@ -1,0 +1,1 @@
+"""One file a foreign format of dictionaries: how it is told, and what it means."""

@@ -1,0 +1,1 @@
+"""Directions as clusters and subspaces of samples."""

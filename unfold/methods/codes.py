@@ -1,0 +1,156 @@
+"""Sparse codes, starting points and signs, for methods that learn a dictionary alone."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from unfold.arrays import is_tensor, like, to_numpy
+from unfold.io.formats.dictionary import Dictionary
+from unfold.io.formats.encoder import Lasso
+from unfold.methods.base import Recovery
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Codes of few atoms a sample, and how well they fit.
+
+    Attributes
+    ----------
+    codes : csr_array of shape (n, k)
+    residual : ndarray of shape (n,)
+        Residual norm per sample.
+    support : ndarray of shape (n,)
+        Active atoms per sample.
+    met : ndarray of shape (n,), bool
+        Whether the sample met the tolerance with as few atoms as allowed.
+    """
+
+    codes: sparse.csr_array
+    residual: np.ndarray
+    support: np.ndarray
+    met: np.ndarray
+
+    @property
+    def share(self) -> float:
+        """Share of samples that met the tolerance."""
+        return float(self.met.mean())
+
+
+def pursue(X: np.ndarray, D: np.ndarray, n_nonzero: int, error: float) -> Fit:
+    """Code samples, non-negatively, over at most ``n_nonzero`` atoms or to residual ``error``."""
+    from unfold.sparse_coding.forms import AtMost
+    from unfold.sparse_coding.problem import Options, SparseProblem
+    from unfold.sparse_coding.solvers.omp import OMP
+
+    n_nonzero = max(1, min(n_nonzero, X.shape[1], len(D)))
+    problem = SparseProblem(AtMost(n_nonzero, error), X, D)
+    codes = sparse.csr_array(OMP().solve(problem, Options(sparse_output=True)).codes)
+    codes.eliminate_zeros()
+    residual = np.linalg.norm(X - codes @ D, axis=1)
+    return Fit(codes, residual, np.diff(codes.indptr), residual <= max(error, 1e-12) * 1.001)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class SparseCoder(Recovery):
+    """Abstract method whose codes are the L1 codes over its dictionary.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of the L1 penalty, as a share of the root mean square norm of the training samples:
+        results do not depend on the units of ``X``.
+    positive : bool
+        Whether codes are non-negative.
+
+    Attributes
+    ----------
+    scale_ : float
+        Root mean square norm of the training samples about ``mean_``.
+    """
+
+    alpha: float = 0.05
+    positive: bool = True
+    scale_: float = field(init=False)
+
+    def _exported(self) -> Dictionary:
+        return replace(super()._exported(), encoder=Lasso(self.alpha * self.scale_, self.positive))
+
+    def _encode(self, X: Any) -> Any:
+        return sparse_codes(
+            self._centred(X), self._atoms(X), self.alpha * self.scale_, positive=self.positive
+        )
+
+
+def sparse_codes(X: Any, D: Any, alpha: float, *, positive: bool = True) -> Any:
+    """Return L1 codes of ``X`` over ``D``, as `unfold.sparse_encode` finds them."""
+    from unfold.sparse_coding.encode import sparse_encode
+
+    return sparse_encode(X, D, alpha=alpha, positive=positive).codes
+
+
+def sparsest_codes(
+    X: Any, D: Any, mean: Any, *, noise: float = 0.0, n_nonzero: int | None = None
+) -> Any:
+    """Return non-negative codes of ``X ~ Z @ D + mean`` with as few active atoms as it takes.
+
+    A non-negative pursuit to half of the dimension comes first; samples that it does not fit to
+    the noise level get L1 codes, reweighted twice so that large codes are hardly shrunk.
+
+    Parameters
+    ----------
+    X : array or tensor of shape (n, d)
+    D : array or tensor of shape (k, d)
+        Unit rows.
+    mean : array or tensor of shape (d,)
+    noise : float
+        Standard deviation of the noise per coordinate.
+    n_nonzero : int, optional
+        Most atoms of a sample; half of the dimension unless given.
+
+    Returns
+    -------
+    array or tensor of shape (n, k)
+    """
+    if is_tensor(X):
+        found = sparsest_codes(
+            to_numpy(X), to_numpy(D), to_numpy(mean), noise=noise, n_nonzero=n_nonzero
+        )
+        return like(found, X)
+    Y = np.asarray(X, np.float64) - to_numpy(mean)
+    D = np.asarray(to_numpy(D), np.float64)
+    d = Y.shape[1]
+    most = max(1, d // 2) if n_nonzero is None else n_nonzero
+    # without noise the tolerance goes with each sample's norm, so that codes scale with it
+    norms = np.ones(len(Y)) if noise > 0 else np.linalg.norm(Y, axis=1)
+    Y = Y / np.where(norms > 0, norms, 1.0)[:, None]
+    fit = pursue(Y, D, most, 1.1 * noise * np.sqrt(d) if noise > 0 else 1e-4)
+    codes = fit.codes.toarray()
+    hard = np.flatnonzero(~fit.met)
+    if len(hard):
+        alpha, epsilon = (2.0 * noise, 10.0 * noise) if noise > 0 else (1e-3, 0.1)
+        codes[hard] = reweighted_codes(Y[hard], D, alpha, epsilon)
+    return codes * norms[:, None]
+
+
+def reweighted_codes(
+    X: np.ndarray, D: np.ndarray, alpha: float, epsilon: float, n_reweights: int = 2
+) -> np.ndarray:
+    """Return non-negative L1 codes, reweighted by ``1 / (1 + z / epsilon)`` some times.
+
+    References
+    ----------
+    Candes, Wakin and Boyd (2008), Enhancing sparsity by reweighted L1 minimization.
+    """
+    from unfold.sparse_coding.encode import sparse_encode
+    from unfold.sparse_coding.forms import Lasso
+    from unfold.sparse_coding.problem import Options, SparseProblem
+    from unfold.sparse_coding.solvers.active_set import ActiveSet
+
+    codes = np.asarray(sparse_encode(X, D, alpha=alpha, positive=True, tol=1e-4).codes)
+    for _ in range(n_reweights):
+        weights = alpha / (1 + codes / epsilon)
+        problem = SparseProblem(Lasso(weights), X, D)
+        codes = np.asarray(ActiveSet().solve(problem, Options(tol=1e-4)).codes)
+    return codes

@@ -1,0 +1,1 @@
+"""Codes and dictionary in turn."""

@@ -1,0 +1,1 @@
+"""Independence: linear, and by cumulants where there are more features than dimensions."""

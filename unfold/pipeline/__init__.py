@@ -1,0 +1,1 @@
+"""The default: split, candidates, judge."""

@@ -1,0 +1,1 @@
+"""One way to a dictionary a file; none knows another."""

@@ -1,0 +1,117 @@
+"""What a road starts from and where it ends: data with a part held out, and a candidate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unfold.arrays import unit_rows
+from unfold.methods.codes import pursue
+from unfold.methods.dictionary_learning.refinement import (
+    Refined,
+    anneal,
+    refine_noisy,
+    used_enough,
+)
+from unfold.pipeline.split import POLISH, Split
+from unfold.sparse_coding.description_length import description_length
+
+REFINED = " + refinement at the noise"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A dictionary, the road that led to it and what speaks for it."""
+
+    road: str
+    dictionary: np.ndarray
+    confidence: np.ndarray
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.0
+    n_iter: int = 1
+    sure: bool = True
+    positive: bool = True
+
+
+def refined(split: Split, start: np.ndarray, road: str) -> Candidate:
+    """Polish a start, drop directions that few samples need, and weigh what is left."""
+    draw = split.X[:POLISH]
+    result = anneal(draw, start, n_nonzero=split.few_atoms)
+    for _ in range(3):
+        kept = used_enough(result, split.n)
+        if kept.all():
+            break
+        result = anneal(
+            draw, result.dictionary[kept], n_nonzero=split.few_atoms,
+            start=min(0.15, 4 * result.tolerance),
+        )  # fmt: skip
+    return judged(split, result, road)
+
+
+def audible(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
+    """Return a mask of directions that are ever much louder than the noise.
+
+    A polish looks at samples at unit norm, and so takes samples of nothing but noise for features
+    too. What was learned from them is never louder than they are.
+    """
+    d = X.shape[1]
+    fit = pursue(X, D, max(1, 3 * d // 10), 1.2 * noise * np.sqrt(d))
+    codes = fit.codes.tocsc()
+    loud = np.array([
+        np.quantile(codes.data[start:end], 0.9) if end > start else 0.0
+        for start, end in zip(codes.indptr[:-1], codes.indptr[1:], strict=True)
+    ])  # fmt: skip
+    kept = (loud >= 3 * noise * np.sqrt(d)) | (loud >= 0.25 * np.median(loud[loud > 0]))
+    return kept if kept.any() else np.ones_like(kept)
+
+
+def judged(split: Split, result: Refined, road: str) -> Candidate:
+    """Return a refined dictionary as a candidate, judged on held-out samples."""
+    share = split.evidence(result.dictionary, result.tolerance)
+    uses = result.usage * min(len(split.X), POLISH)
+    exact = result.tolerance <= 1e-3 and share > 0.01
+    noisy = result.tolerance <= 0.15 and share > 0.15
+    dictionary, noise = result.dictionary, 0.0 if exact else result.noise
+    if noisy and not exact:
+        dictionary, noise = refine_noisy(
+            split.X[: 4 * POLISH], dictionary, noise, n_nonzero=max(1, 3 * split.X.shape[1] // 10)
+        )
+        road += REFINED
+        if split.n is None:
+            kept = audible(split.X[: 4 * POLISH], dictionary, noise)
+            dictionary, uses = dictionary[kept], uses[kept]
+    return Candidate(
+        road,
+        np.asarray(unit_rows(dictionary)),
+        uses / (uses + 5.0),
+        {"exact_fraction": share, "tolerance": result.tolerance, "noise": noise},
+        noise=noise,
+        n_iter=result.n_iter,
+        sure=exact or noisy,
+    )
+
+
+def better(one: Candidate, other: Candidate) -> bool:
+    """Tell whether the first candidate is the surer, or explains more samples."""
+    if one.sure != other.sure:
+        return one.sure
+    return one.evidence["exact_fraction"] > other.evidence["exact_fraction"]
+
+
+def explains_more(split: Split, one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether far more held-out samples are sparse, exactly, in the first dictionary."""
+    return split.evidence(one, 1e-3) > split.evidence(other, 1e-3) + 0.2
+
+
+def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
+    """Return the candidate that describes held-out samples in fewer nats."""
+    most = max(1, split.X.shape[1] // 2)
+    counts = {min(n, most) for n in (2, 3, 5, 10, int(other.evidence["n_active"]))}
+
+    def nats(candidate: Candidate) -> float:
+        return min(
+            description_length(split.held_out, candidate.dictionary, n, positive=candidate.positive)
+            for n in counts
+        )
+
+    return other if nats(other) < nats(one) else one

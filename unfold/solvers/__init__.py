@@ -1,1 +1,0 @@
-"""Sparse inference at known directions: one file a family of solvers."""

@@ -1,0 +1,1 @@
+"""Known directions -> codes, with certificates."""
