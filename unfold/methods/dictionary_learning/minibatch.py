@@ -1,20 +1,19 @@
 """One minibatch after another: sparse codes, atom steps, offset, replacement of idle atoms.
 
-`Minibatch` is the engine of `OnlineDictionary`: it holds the state of a run and nothing that
+`Minibatch` is the engine of `MinibatchDictionary`: it holds the state of a run and nothing that
 grows with the number of samples. Atoms step on the residual of the batch, each by the share that
 the batch has in all codes the atom ever had, older ones forgotten: no matrix of atoms by atoms is
 held, so that cost is that of coding.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from unfold.arrays import unit_rows
-
-Penalty = Literal["l1", "pursuit"]
+from unfold.methods.location import location, outlier_bound
 
 #: L1 codes are shrunk and want more atoms than a pursuit for the same error: with half as many
 #: again in training, pursuit codes of ``n_active`` atoms explain most (token activations).
@@ -47,10 +46,9 @@ class Minibatch:
         Root mean square norm of the samples about the offset, none counted beyond ``bound``.
     bound : float
         Norm about the offset to which longer samples are shortened, in the units of the samples.
-    n_active : float
-        Mean (L1) or largest (pursuit) number of active atoms.
+    n_active : float or None
+        Active atoms that a pursuit is to use; ``alpha`` follows it. None leaves ``alpha`` alone.
     positive : bool
-    penalty : {"l1", "pursuit"}
     alpha : float
         L1 penalty at present, over ``scale``.
     step : int
@@ -60,9 +58,8 @@ class Minibatch:
     offset: np.ndarray
     scale: float
     bound: float
-    n_active: float
+    n_active: float | None
     positive: bool
-    penalty: Penalty = "l1"
     alpha: float = ALPHA
     step: int = 0
     energy: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -76,23 +73,16 @@ class Minibatch:
         """Return samples less the offset, shortened to the bound, in units of the scale."""
         Y = X - self.offset
         norms = np.linalg.norm(Y, axis=1)
-        shortened = np.minimum(1.0, self.bound / np.maximum(norms, np.finfo(np.float64).tiny))
+        shortened = self.bound / np.maximum(norms, self.bound)
         return np.ascontiguousarray(Y * (shortened / self.scale)[:, None], np.float32)
 
     def codes(self, Y: np.ndarray) -> sparse.csr_array:
         """Return sparse codes of prepared samples."""
         from unfold.sparse_coding.encode import sparse_encode
 
-        if self.penalty == "l1":
-            found = sparse_encode(
-                Y, self.D, alpha=self.alpha, positive=self.positive, tol=TOLERANCE,
-                sparse_output=True,
-            )  # fmt: skip
-        else:
-            most = min(max(1, round(self.n_active)), *self.D.shape)
-            found = sparse_encode(
-                Y, self.D, penalty="l0", n_nonzero=most, positive=self.positive, sparse_output=True
-            )
+        found = sparse_encode(
+            Y, self.D, alpha=self.alpha, positive=self.positive, tol=TOLERANCE, sparse_output=True
+        )
         return sparse.csr_array(found.codes)
 
     def absorb(self, X: np.ndarray) -> float:
@@ -113,7 +103,7 @@ class Minibatch:
             np.zeros(Y.shape[1]), change,
         )  # fmt: skip
         self.offset = self.offset + share * self.scale * R.mean(axis=0, dtype=np.float64)
-        if self.penalty == "l1":
+        if self.n_active is not None:
             # a share of what is off, since samples of a batch differ
             wanted = L1_SURPLUS * self.n_active
             ratio = np.clip(max(Z.nnz / len(Y), 0.1) / wanted, 0.5, 2.0)
@@ -123,7 +113,7 @@ class Minibatch:
 
     def replace(self, X: np.ndarray, rng: np.random.RandomState) -> int:
         """Move atoms that are idle, or double a busier one, to badly explained directions."""
-        idle = ~self.distinct(least=IDLE)
+        idle = ~self.distinct(self.usage, least=IDLE)
         self.usage[:] = 0
         if not idle.any():
             return 0
@@ -136,18 +126,17 @@ class Minibatch:
         self.energy[idle] = 0.0
         return int(idle.sum())
 
-    def distinct(self, least: float = 1e-4) -> np.ndarray:
+    def distinct(self, usage: np.ndarray, least: float = 1e-4) -> np.ndarray:
         """Return which atoms (k,) are in use and double no busier one."""
-        alive = self.usage > least * self.usage.mean()
+        alive = usage > least * usage.mean()
         rank = np.empty(len(self.D))
-        rank[np.argsort(-self.usage, kind="stable")] = np.arange(len(self.D))
+        rank[np.argsort(-usage, kind="stable")] = np.arange(len(self.D))
         for i in range(0, len(self.D), BLOCK):
             cosine = self.D[i : i + BLOCK] @ self.D.T
             cosine = cosine if self.positive else np.abs(cosine)
             busier = (cosine > DOUBLED) & (rank[None] < rank[i : i + BLOCK, None]) & alive[None]
             alive[i : i + BLOCK] &= ~busier.any(axis=1)
-        if not alive.any():
-            alive[self.usage.argmax()] = True
+        alive[usage.argmax()] = True
         return alive
 
 
@@ -200,30 +189,32 @@ def kmeans_directions(
 
 
 def begin(
-    X: np.ndarray,
-    k: int,
-    n_active: float,
-    rng: np.random.RandomState,
-    *,
-    positive: bool,
-    penalty: Penalty = "l1",
+    X: np.ndarray, k: int, n_active: float | None, rng: np.random.RandomState, *, positive: bool
 ) -> Minibatch:
     """Return the beginning of a run: offset, bound and scale of ``X``, and atoms by k-means."""
-    from unfold.methods.location import location, outlier_bound
-
     offset = location(X)
     norms = np.linalg.norm(X - offset, axis=1)
     bound = outlier_bound(norms)
     scale = float(np.sqrt(np.mean(np.minimum(norms, bound) ** 2))) or 1.0
-    run = Minibatch(
-        np.zeros((1, X.shape[1]), np.float32), offset, scale, bound, n_active, positive, penalty
+    none = np.zeros((1, X.shape[1]), np.float32)
+    run = Minibatch(none, offset, scale, bound, n_active, positive)
+    return replace(
+        run,
+        D=kmeans_directions(run.prepared(X), k, rng, positive=positive),
+        energy=np.zeros(k),
+        usage=np.zeros(k),
     )
-    D = kmeans_directions(run.prepared(X), k, rng, positive=positive)
-    return Minibatch(D, offset, scale, bound, n_active, positive, penalty)
 
 
 def as_arrays(run: Minibatch) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the state of a run as arrays and as what JSON can hold."""
     arrays = {name: getattr(run, name) for name in ("D", "offset", "energy", "usage")}
-    names = ("scale", "bound", "n_active", "positive", "penalty", "alpha", "step")
+    names = ("scale", "bound", "n_active", "positive", "alpha", "step")
     return arrays, {name: getattr(run, name) for name in names}
+
+
+def from_arrays(arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> Minibatch:
+    """Return the run whose state `as_arrays` gave."""
+    names = ("scale", "bound", "n_active", "positive", "alpha", "step")
+    held: dict[str, Any] = {name: arrays[name] for name in ("D", "offset", "energy", "usage")}
+    return Minibatch(**held, **{name: notes[name] for name in names})
