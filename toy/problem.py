@@ -20,6 +20,10 @@ class Observed:
     train: np.ndarray
     test: np.ndarray
 
+    def __repr__(self) -> str:
+        """Return the shapes."""
+        return f"Observed(train={self.train.shape}, test={self.test.shape})"
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -53,6 +57,11 @@ class Truth:
     positive: bool
     bias: np.ndarray
 
+    def __repr__(self) -> str:
+        """Return how many features there are."""
+        k, d = self.directions.shape
+        return f"Truth({k} features in {d} dimensions, {int(self.represented.sum())} represented)"
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -77,3 +86,8 @@ class Problem:
     digest: str
     observed: Observed
     truth: Truth
+
+    def __repr__(self) -> str:
+        """Return the name, the seed and the sizes."""
+        (n, d), k = self.observed.train.shape, len(self.truth.directions)
+        return f"Problem({self.id!r}, seed={self.seed}, {k} features in {d} dimensions, n={n})"

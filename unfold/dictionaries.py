@@ -47,6 +47,7 @@ def save_dictionary(
     format: str = "unfold",
     *,
     facts: dict[str, Any] | None = None,
+    amortise: Any = None,
 ) -> list[Path]:
     """Write the dictionary of a fitted estimator.
 
@@ -64,6 +65,9 @@ def save_dictionary(
         are the solution of a problem. "huggingface" is "unfold" with a card.
     facts : dict, optional
         What to note of the origin, in JSON: the model, the layer, scores.
+    amortise : array-like of shape (n_samples, d), optional
+        Activations to fit a linear encoder on that imitates the estimator's codes, as a JumpReLU
+        autoencoder; the variance explained with it and without is among the facts.
 
     Returns
     -------
@@ -81,6 +85,14 @@ def save_dictionary(
     from unfold.io.save import write_dictionary
 
     found = checked(exported(estimator))
+    if amortise is not None:
+        from unfold.arrays import check_activations, to_numpy
+        from unfold.unfolding.amortised import amortised
+
+        X = np.asarray(to_numpy(check_activations(amortise)), np.float64)
+        codes = estimator.transform(amortise)
+        codes = codes.toarray() if hasattr(codes, "toarray") else np.asarray(codes)
+        found = checked(amortised(found, X, np.asarray(codes, np.float64)))
     return write_dictionary(replace(found, facts={**found.facts, **(facts or {})}), path, format)
 
 

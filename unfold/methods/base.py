@@ -35,6 +35,10 @@ class FitStatus(IntEnum):
     NON_FINITE = 2
     STALLED = 4
 
+    def __str__(self) -> str:
+        """Return the name, as in CONVERGED."""
+        return self.name
+
     @property
     def sentence(self) -> str:
         """The status in words, with the remedy."""

@@ -219,7 +219,7 @@ def phase_report(
     )
 
 
-def draw_phase(report: PhaseReport, figure: Any = None) -> Any:
+def draw_phase(report: PhaseReport, figure: Any = None, *, rho: float | None = None) -> Any:
     """Draw a phase report: the dictionary, random atoms, and the Donoho-Tanner curves over both.
 
     Parameters
@@ -227,27 +227,44 @@ def draw_phase(report: PhaseReport, figure: Any = None) -> Any:
     report : PhaseReport
     figure : matplotlib Figure, optional
         Drawn on if given; no global figure state is touched.
+    rho : float, optional
+        Active atoms over dimensions in data of the whole dictionary, to be marked.
 
     Returns
     -------
     matplotlib Figure
     """
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
 
+    rim = withStroke(linewidth=3.5, foreground="tab:red")  # white lines show on any shade
     figure = Figure(figsize=(10, 4.2), layout="constrained") if figure is None else figure
     axes = figure.subplots(1, 2, sharey=True)
     grid = np.linspace(max(0.01, report.delta.min() * 0.9), 1.0, 80)
     panels = (("this dictionary", report.success), ("random atoms", report.success_random))
     for axis, (title, table) in zip(axes, panels, strict=True):
         image = axis.pcolormesh(
-            report.delta, report.rho, table.T, vmin=0, vmax=1, cmap="viridis", shading="nearest"
+            report.delta, report.rho, table.T, vmin=0, vmax=1, cmap="Greys", shading="nearest"
         )
-        for positive, style in ((True, "w-"), (False, "w--")):
+        for positive, style in ((True, "-"), (False, "--")):
             label = "Donoho-Tanner, " + ("non-negative" if positive else "signed")
-            axis.plot(grid, donoho_tanner(grid, positive=positive), style, label=label)
+            (line,) = axis.plot(
+                grid, donoho_tanner(grid, positive=positive), style, color="white", label=label
+            )
+            line.set_path_effects([rim])
+        if rho is not None:
+            # the whole dictionary: of all its sizes that are drawn the one with most atoms
+            axis.plot(
+                float(report.delta.min()),
+                rho,
+                "o",
+                color="tab:blue",
+                markeredgecolor="white",
+                label="your data",
+            )
         axis.set(title=title, xlabel="d / number of atoms", xlim=(grid[0], 1), ylim=(0, 1))
     axes[0].set_ylabel("active atoms / d")
-    axes[1].legend(loc="upper left", fontsize="small", facecolor="gray")
+    axes[1].legend(loc="upper left", fontsize="small", facecolor="lightgray")
     codes = "non-negative" if report.positive else "signed"
     figure.colorbar(image, ax=axes, label=f"probability of exact recovery ({codes} codes)")
     return figure

@@ -16,6 +16,10 @@ class Status(IntEnum):
     INFEASIBLE = 3
     STALLED = 4
 
+    def __str__(self) -> str:
+        """Return the name, as in CONVERGED."""
+        return self.name
+
     @property
     def sentence(self) -> str:
         """The status in words, with the remedy."""
@@ -58,6 +62,16 @@ class Solution:
     n_iter: Array
     certificate: Array
     certificate_kind: CertificateKind
+
+    def __repr__(self) -> str:
+        """Return how it ended, and the worst certificate."""
+        n, k = self.codes.shape
+        done = int((self.status == int(Status.CONVERGED)).sum())
+        worst = float(self.certificate.max())
+        return (
+            f"Solution({done} of {n} samples converged, {self.certificate_kind} up to "
+            f"{worst:.2g}, {k} atoms)"
+        )
 
     @property
     def converged(self) -> bool:

@@ -58,6 +58,14 @@ class Certificate:
     support_counts: np.ndarray
     is_explained: np.ndarray
 
+    def __repr__(self) -> str:
+        """Return the bound, and what it rests on; ``str`` says it in words."""
+        return (
+            f"Certificate(unseen_upper={self.unseen_upper:.4g}, explained={self.explained:.4g}, "
+            f"n_samples={self.n_samples}, features={self.feature_confidence.size}, "
+            f"suspects={len(self.suspects)})"
+        )
+
     def __str__(self) -> str:
         """Return the certificate in words."""
         sure = int((self.feature_confidence >= 0.5).sum())

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Features that a table or a picture shows: a dozen, the strongest; more cannot be read.
+SHOWN = 12
+
+
 @dataclass(frozen=True, eq=False)
 class Decomposition:
     """One activation as a sum of few features.
@@ -51,12 +55,13 @@ class Decomposition:
         width = max([len(name) for name in self.names] + [7])
         peak = float(np.abs(self.amplitudes).max(initial=0.0)) or 1.0
         lines = [f"{'feature':<{width}}  amplitude  cosine"]
-        for feature, name, amplitude in zip(
-            self.features, self.names, self.amplitudes, strict=True
-        ):
+        rows = list(zip(self.features, self.names, self.amplitudes, strict=True))
+        for feature, name, amplitude in rows[:SHOWN]:
             bar = "█" * max(1, round(20 * abs(amplitude) / peak))
             cosine = self.similarity[feature]
             lines.append(f"{name:<{width}}  {amplitude:+9.4f}  {cosine:+6.2f}  {bar}")
+        if len(rows) > SHOWN:
+            lines.append(f"and {len(rows) - SHOWN} more")
         verdict = "explained" if self.explained else "not explained"
         lines.append(
             f"{verdict}: {len(self.features)} of {len(self.similarity)} features leave "
@@ -77,13 +82,15 @@ class Decomposition:
         """
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        shown = min(len(self.features), SHOWN)
+        figure = Figure(figsize=(9, max(3.2, 1.2 + 0.22 * shown)), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=False)
-        place = np.arange(len(self.features))
-        left.barh(place, self.amplitudes, color="tab:blue")
-        left.set_yticks(place, labels=list(self.names))
+        place = np.arange(shown)
+        left.barh(place, self.amplitudes[:shown], color="tab:blue")
+        left.set_yticks(place, labels=list(self.names[:shown]))
         left.invert_yaxis()
-        left.set_xlabel("amplitude")
+        more = len(self.features) - shown
+        left.set_xlabel("amplitude" + (f" ({more} more, weaker, are not shown)" if more else ""))
         left.set_title("unfolded: the features it holds")
         held = np.isin(np.arange(len(self.similarity)), self.features)
         index = np.arange(len(self.similarity))

@@ -35,6 +35,14 @@ class Splice:
     spliced: "torch.Tensor"
     fidelity: float
 
+    def __repr__(self) -> str:
+        """Return the number of interest, and sizes."""
+        active = float((self.codes != 0).sum(-1).float().mean())
+        return (
+            f"Splice(fidelity={self.fidelity:.4g}, {self.codes.shape[-1]} features, "
+            f"{active:.3g} active, d={self.hidden.shape[-1]})"
+        )
+
 
 def splice(module: "nn.Module", layer: str, method: FittedMethod, inputs: Any) -> Splice:
     """Run a network with one activation replaced by its features.

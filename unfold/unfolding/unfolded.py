@@ -48,6 +48,14 @@ class UnfoldedModel:
     bias: np.ndarray
     rectified: bool
 
+    def __repr__(self) -> str:
+        """Return widths, and whose features they are."""
+        n_in = "unknown" if self.read_in is None else len(self.read_in)
+        return (
+            f"UnfoldedModel(n_features={self.n_features}, n_in={n_in}, "
+            f"n_out={self.read_out.shape[1]}, method={type(self.method).__name__})"
+        )
+
     @property
     def n_features(self) -> int:
         """Width of the unfolded hidden layer."""
