@@ -100,8 +100,10 @@ _CATALOGUES = {
 }  # fmt: skip
 
 
-def info(name: Annotated[str, typer.Argument(help="Method, problem, metric or suite.")]) -> None:
-    """Say all that is known of one method, problem, metric or suite."""
+def info(
+    name: Annotated[str, typer.Argument(help="Method, problem, metric, suite or experiment.")],
+) -> None:
+    """Say all that is known of one method, problem, metric, suite or experiment."""
     from evaluation.cli.names import describe
 
     display.show_facts(name, describe(name))
