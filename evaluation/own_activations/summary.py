@@ -106,6 +106,7 @@ def write(out: Path, estimator: Any, measured: Measured, summary: Mapping[str, A
     page = render(summary, measured.usage, measured.residuals)
     found = checked(exported(estimator))
     found = replace(found, facts={**found.facts, **summary})
+    out.mkdir(parents=True, exist_ok=True)
     path = out / "dictionary.safetensors"
     write_atomically(path, packed(found, {"usage": measured.usage.astype(np.float32)}))
     write_atomically(out / "summary.html", page.encode())

@@ -233,3 +233,26 @@ def test_scores_are_those_of_the_codes() -> None:
         1 - (left**2).sum() / ((X - X.mean(0)) ** 2).sum(), abs=1e-5
     )
     np.testing.assert_allclose(found.usage, (Z != 0).mean(0))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_features_that_chance_gives_are_counted_when_asked(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", planted(1_200)[0])
+    fitted = fit_file(
+        tmp_path / "x.npy", tmp_path / "out", method="ksvd[n_components=16]", chance=True
+    )
+    chance = fitted.summary["chance"]
+    assert chance["n_features_by_chance"] == 16
+    assert chance["sentence"].endswith("the method finds 16 features.")
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert written["chance"] == chance
+
+
+def test_the_phase_of_a_fit_marks_where_its_data_lie(tmp_path: Path) -> None:
+    from unfold.sparse_coding.phase_transition import draw_phase, phase_report
+
+    D = planted(2)[1]
+    figure = draw_phase(phase_report(D, resolution=2, n_trials=2), rho=0.25)
+    marked = [line for line in figure.axes[0].lines if line.get_label() == "your data"]
+    assert marked
+    assert [line.get_xydata().tolist() for line in marked] == [[[0.5, 0.25]]] * len(marked)
