@@ -39,7 +39,8 @@ def written(records, tmp_path_factory):
 
 def test_every_file_is_written_and_nothing_else(written):
     assert sorted(path.name for path in written.iterdir()) == [
-        "cells.csv", "leaderboard.csv", "leaderboard.md", "report.html", "timings.csv",
+        "cells.csv", "cells.parquet", "leaderboard.csv", "leaderboard.md", "leaderboard.tex",
+        "report.html", "timings.csv",
     ]  # fmt: skip
 
 
