@@ -32,7 +32,7 @@ def phase(
             "coherence": report.coherence,
             "least possible coherence": report.welch,
             "recovery certain up to (active)": report.guaranteed,
-            "recovered more often than random atoms by": report.advantage,
+            "recovered more often than random atoms by": round(report.advantage, 6),
         },
     )
     display.show_paths([picture])
@@ -120,13 +120,16 @@ def fit(
         float | None, typer.Option(min=0.1, help="Seconds, then the best so far is kept.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier fit.")] = False,
+    chance: Annotated[
+        bool, typer.Option(help="Fit Gaussian samples too: how many features does chance give?")
+    ] = False,
 ) -> None:
     """Find the feature directions in a file of activations."""
     from evaluation.own_activations.fit import fit_file
 
     fitted = fit_file(
         file, out, method=method, n_components=n_components, key=key, codes=codes, seed=seed,
-        max_samples=max_samples, memory=mem, timeout=timeout, overwrite=overwrite,
+        max_samples=max_samples, memory=mem, timeout=timeout, overwrite=overwrite, chance=chance,
         say=display.tell,
     )  # fmt: skip
     display.show_facts(str(file), _shown(fitted.summary))

@@ -66,14 +66,16 @@ def draw_phase_of_file(
     from unfold.sparse_coding.phase_transition import draw_phase, phase_report
 
     file = Path(file)
-    D = read_dictionary(file, key=key).atoms
+    read = read_dictionary(file, key=key)
+    D, usual = read.atoms, read.facts.get("mean_active")
     report = phase_report(D, positive=positive, resolution=resolution, random_state=seed)
     beside = file / "phase.png" if file.is_dir() else file.with_suffix(".phase.png")
     picture = Path(out) if out else beside
     if picture.suffix.lower() not in PICTURES:
         picture = picture.with_name(f"{picture.name}.png")
     picture.parent.mkdir(parents=True, exist_ok=True)
-    draw_phase(report).savefig(picture)
+    rho = usual / D.shape[1] if isinstance(usual, int | float) else None
+    draw_phase(report, rho=rho).savefig(picture)
     return report, picture
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.isolation.estimates import pack_codes
-from evaluation.own_activations.chance import against_chance
+from evaluation.own_activations.chance import against_chance, features_by_chance
 from evaluation.own_activations.limits import (
     OutOfTime,
     Stopped,
@@ -60,6 +60,7 @@ def fit_file(
     memory: float | None = None,
     timeout: float | None = None,
     overwrite: bool = False,
+    chance: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Fitted:
     """Find the feature directions in a file of activations.
@@ -90,6 +91,9 @@ def fit_file(
         Gigabytes that the fit may take; by default most of what is free.
     timeout : float, optional
         Seconds after which the best found so far is kept.
+    chance : bool
+        Fit the method to Gaussian samples of the same covariance, too, and say how many features
+        that gives.
     overwrite : bool
         Whether an earlier fit in ``out`` may be replaced.
     say : callable
@@ -109,10 +113,10 @@ def fit_file(
     """
     X = open_activations(file, key)
     name, make = _maker(method, n_components, seed)
-    out = _vacant(Path(out) if out else Path(f"{Path(file).stem}.features"), overwrite)
     rng = np.random.default_rng(seed)
     rows, fresh = _split(len(X), max_samples, rng)
     needed = check_memory(len(rows), X.shape[1], memory)
+    out = _vacant(Path(out) if out else Path(f"{Path(file).stem}.features"), overwrite)
     say(
         f"{len(rows):,} of {len(X):,} samples of {X.shape[1]:,} dimensions; may take "
         f"{needed / 1e9:.2g} GB."
@@ -121,6 +125,8 @@ def fit_file(
              "seed": seed, "version": version("unfold-superposition")}  # fmt: skip
     work = _Work(np.asarray(X[rows]), X[fresh] if len(fresh) else None, out, facts, seed, say)
     fitted = _in_stages(work, make, timeout)
+    if chance and fitted.summary["stopped"] is None:
+        work.count_by_chance(fitted, make)
     if codes:
         fitted.paths.append(_write_codes(work.best, X, out))
     return fitted
@@ -153,6 +159,22 @@ class _Work:
             f"{shown.mean_active:.3g} active; kept in {self.out}"
         )
         return Fitted(summary, write(self.out, estimator, measured, summary))
+
+    def count_by_chance(self, fitted: Fitted, make: Callable[[], Any]) -> None:
+        """Count what the method finds in the data's Gaussian double, and write it down."""
+        with signs_of_life(self.say, "fitting Gaussian samples of the same covariance"):
+            found, confidence = features_by_chance(make, self.X[:FIRST_STAGE], self.seed)
+        own = fitted.summary["confidence"]
+        sure = None if own is None or confidence is None else sum(c > confidence for c in own)
+        known = fitted.summary["chance"] or {}
+        fitted.summary["chance"] = known | {
+            "n_features_by_chance": found,
+            "largest_confidence_by_chance": confidence,
+            "n_features_more_confident": sure,
+            "sentence": f"{known.get('sentence', '')} Fitted to such samples, the method finds "
+            f"{found:,} features.".strip(),
+        }
+        write_summary(self.out, fitted.summary)
 
 
 def _in_stages(work: _Work, make: Callable[[], Any], timeout: float | None) -> Fitted:
@@ -204,12 +226,11 @@ def _split(
 
 
 def _vacant(out: Path, overwrite: bool) -> Path:
-    """Return the folder to write to, made; refuse one that holds an earlier fit."""
+    """Return the folder to write to, if it holds no earlier fit."""
     if (out / "summary.json").exists() and not overwrite:
         raise ValueError(
             f"{str(out)!r} holds an earlier fit: give another folder with -o, or --overwrite."
         )
-    out.mkdir(parents=True, exist_ok=True)
     return out
 
 

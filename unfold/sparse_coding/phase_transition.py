@@ -219,7 +219,7 @@ def phase_report(
     )
 
 
-def draw_phase(report: PhaseReport, figure: Any = None) -> Any:
+def draw_phase(report: PhaseReport, figure: Any = None, *, rho: float | None = None) -> Any:
     """Draw a phase report: the dictionary, random atoms, and the Donoho-Tanner curves over both.
 
     Parameters
@@ -227,6 +227,8 @@ def draw_phase(report: PhaseReport, figure: Any = None) -> Any:
     report : PhaseReport
     figure : matplotlib Figure, optional
         Drawn on if given; no global figure state is touched.
+    rho : float, optional
+        Active atoms over dimensions in data of the whole dictionary, to be marked.
 
     Returns
     -------
@@ -250,6 +252,16 @@ def draw_phase(report: PhaseReport, figure: Any = None) -> Any:
                 grid, donoho_tanner(grid, positive=positive), style, color="white", label=label
             )
             line.set_path_effects([rim])
+        if rho is not None:
+            # the whole dictionary: of all its sizes that are drawn the one with most atoms
+            axis.plot(
+                float(report.delta.min()),
+                rho,
+                "o",
+                color="tab:blue",
+                markeredgecolor="white",
+                label="your data",
+            )
         axis.set(title=title, xlabel="d / number of atoms", xlim=(grid[0], 1), ylim=(0, 1))
     axes[0].set_ylabel("active atoms / d")
     axes[1].legend(loc="upper left", fontsize="small", facecolor="lightgray")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import evaluation
 import unfold
 from evaluation.own_activations.chance import against_chance, gaussian_double
 from evaluation.own_activations.explain import certify_file, draw_phase_of_file, explain_file
@@ -233,3 +234,46 @@ def test_scores_are_those_of_the_codes() -> None:
         1 - (left**2).sum() / ((X - X.mean(0)) ** 2).sum(), abs=1e-5
     )
     np.testing.assert_allclose(found.usage, (Z != 0).mean(0))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_features_that_chance_gives_are_counted_when_asked(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", planted(1_200)[0])
+    fitted = fit_file(
+        tmp_path / "x.npy", tmp_path / "out", method="ksvd[n_components=16]", chance=True
+    )
+    chance = fitted.summary["chance"]
+    assert chance["n_features_by_chance"] == 16
+    assert chance["sentence"].endswith("the method finds 16 features.")
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert written["chance"] == chance
+
+
+def test_the_phase_of_a_fit_marks_where_its_data_lie(tmp_path: Path) -> None:
+    from unfold.sparse_coding.phase_transition import draw_phase, phase_report
+
+    D = planted(2)[1]
+    figure = draw_phase(phase_report(D, resolution=2, n_trials=2), rho=0.25)
+    marked = [line for line in figure.axes[0].lines if line.get_label() == "your data"]
+    assert marked
+    assert [line.get_xydata().tolist() for line in marked] == [[[0.5, 0.25]]] * len(marked)
+
+
+@pytest.mark.parametrize("method", ["pca", "ksvd[n_components=16]"])
+@pytest.mark.filterwarnings("ignore")
+def test_codes_come_back_in_one_call(tmp_path: Path, method: str) -> None:
+    X, _ = planted(300)
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match=r"`unfold fit --codes` writes them"):
+        evaluation.load_codes(tmp_path)
+    fit_file(tmp_path / "x.npy", tmp_path / "out", method=method, codes=True)
+    codes, kept = evaluation.load_codes(tmp_path / "out"), unfold.load_dictionary(tmp_path / "out")
+    assert codes.shape == (300, len(kept.dictionary_))
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    left = X - (codes @ kept.dictionary_ + kept.mean_)
+    explained = 1 - (left**2).sum() / ((X - X.mean(0)) ** 2).sum()
+    assert explained == pytest.approx(summary["explained_variance"], abs=1e-4)
+    damaged = tmp_path / "codes.safetensors"
+    damaged.write_bytes((tmp_path / "out" / "codes.safetensors").read_bytes()[:40])
+    with pytest.raises(ValueError, match="holds no codes of a fit"):
+        evaluation.load_codes(damaged)

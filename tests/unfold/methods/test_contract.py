@@ -31,6 +31,7 @@ BRIEF = {
     "mean-shift": {},
     "subspace-intersection": {},
     "tail-power": {"max_rounds": 1},
+    "tree-dictionary": {"rounds": 2},
     "alternating": {"max_iter": 3},
     "online-dictionary": {"n_steps": 3},
     "sklearn-dictionary-learning": {"max_iter": 2},

@@ -1,0 +1,114 @@
+"""Features of a tree by one weighted least squares over all samples, on supports closed upward.
+
+With the tree known the support of every sample is known: its events and all their ancestors. So
+all samples of a tree pool into its root, and what is common to siblings is not guessed from means
+but read off how magnitudes vary from sample to sample.
+"""
+
+import numpy as np
+from scipy import linalg, sparse
+
+from unfold.arrays import unit_rows
+from unfold.methods.trees.topology import Tree
+from unfold.sparse_coding.kernels.debias import refit
+from unfold.sparse_coding.solvers.gram import rank_tolerance
+
+#: Quantile of squared residuals below which samples weigh nearly alike.
+TRUSTED = 0.3
+#: Pull toward the last directions, as a share of the mean squared code: only what no sample
+#: determines feels it.
+PULL = 1e-6
+
+
+def centroid_differences(events: np.ndarray, tree: Tree) -> np.ndarray:
+    """Return a first direction (n_nodes, d) of every node: its mean event less its parent's.
+
+    Parameters
+    ----------
+    events : ndarray of shape (n_events, d)
+        Events at their amplitudes.
+    tree : Tree
+    """
+    ancestors = tree.ancestors()
+    below = ancestors[: tree.n_events].T.tocsr()
+    counts = np.maximum(np.diff(below.indptr), 1)
+    centroids = (below @ events) / counts[:, None]
+    inner = tree.parents >= 0
+    directions = centroids.copy()
+    directions[inner] -= centroids[tree.parents[inner]]
+    return unit_rows(directions).astype(events.dtype)
+
+
+def closed(Z: sparse.csr_array, tree: Tree) -> sparse.csr_array:
+    """Return codes (n, n_nodes) with an entry at every active event and each of its ancestors."""
+    ones = sparse.csr_array((np.ones(Z.nnz, np.float32), Z.indices, Z.indptr), shape=Z.shape)
+    return sparse.csr_array(ones @ tree.ancestors()[: Z.shape[1]])
+
+
+def codes_on(X: np.ndarray, D: np.ndarray, support: sparse.csr_array) -> sparse.csr_array:
+    """Return least-squares codes of samples on given supports, zero where these are dependent."""
+    values, failed = np.zeros(support.nnz), np.zeros(len(X), bool)
+    most = int(np.diff(support.indptr).max(initial=0))
+    refit(
+        np.ascontiguousarray(X), np.ascontiguousarray(D, X.dtype), support.indptr.astype(np.int64),
+        support.indices.astype(np.int32), values, rank_tolerance(np.float64),
+        np.zeros((most + 2, most + 1)), failed,
+    )  # fmt: skip
+    return sparse.csr_array(
+        (values.astype(X.dtype), support.indices, support.indptr), shape=support.shape
+    )
+
+
+def weighted_step(
+    X: np.ndarray, D: np.ndarray, mean: np.ndarray, support: sparse.csr_array, tree: Tree
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return directions and offset after one weighted least squares at the codes they give.
+
+    Samples weigh by ``1 / (r^2 + q)``, with their squared residual and its .3 quantile: those
+    whose support is wrong hardly count. The offset is a constant column of the codes. A child is
+    known up to its ancestors only, and made orthogonal to them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    D : ndarray of shape (n_nodes, d)
+    mean : ndarray of shape (d,)
+    support : csr_array of shape (n, n_nodes)
+    tree : Tree
+
+    Returns
+    -------
+    directions : ndarray of shape (n_nodes, d)
+    mean : ndarray of shape (d,)
+    """
+    Z = codes_on(X - mean, D, support)
+    left = ((X - mean - Z @ D) ** 2).sum(axis=1)
+    floor = np.quantile(left, TRUSTED) + 1e-12 * float(np.mean(X * X)) * X.shape[1]
+    weights = floor / (left + floor)
+    ones = sparse.csr_array(np.ones((len(X), 1), X.dtype))
+    with_one = sparse.csr_array(sparse.hstack([Z, ones], format="csr"))
+    weighted = sparse.csr_array(sparse.diags_array(weights.astype(X.dtype)) @ with_one)
+    gram = (with_one.T @ weighted).astype(np.float64).toarray()
+    pull = PULL * gram.diagonal()[:-1].mean()
+    old = np.concatenate([D, mean[None]]).astype(np.float64)
+    gram[np.diag_indices(len(gram))] += pull
+    right = (weighted.T @ X).astype(np.float64) + pull * old
+    new = linalg.solve(gram, right, assume_a="pos", overwrite_a=True)
+    return without_ancestors(new[:-1], tree).astype(X.dtype), new[-1].astype(X.dtype)
+
+
+def without_ancestors(D: np.ndarray, tree: Tree) -> np.ndarray:
+    """Return unit directions, each orthogonal to all of its ancestors."""
+    D = unit_rows(D)
+    depths = tree.depths()
+    for depth in range(1, int(depths.max(initial=0)) + 1):
+        nodes = np.flatnonzero(depths == depth)
+        chain: list[np.ndarray] = []
+        at = tree.parents[nodes]
+        while (at >= 0).all():
+            chain.append(at)
+            at = tree.parents[at]
+        for up in chain:  # ancestors are orthogonal to one another already
+            D[nodes] -= (D[nodes] * D[up]).sum(axis=1, keepdims=True) * D[up]
+        D[nodes] = unit_rows(D[nodes])
+    return D
