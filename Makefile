@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SUITE  ?= leaderboard-v1
 OUT    ?= results/leaderboard
 JOBS   ?= auto
 READY  := $(VENV)/.ready
@@ -9,7 +10,7 @@ READY  := $(VENV)/.ready
 .PHONY: help leaderboard test test-slow lint format clean
 
 leaderboard: $(READY)  ## train toys, run methods, print the leaderboard, write report.html
-	$(BIN)/unfold run -s leaderboard-v1 -o $(OUT) --report
+	$(BIN)/unfold run -s $(SUITE) -o $(OUT) --report
 
 help:  ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14

@@ -1,4 +1,5 @@
 from .boards.leaderboard import leaderboard as leaderboard
+from .own_activations.summary import load_codes as load_codes
 from .running.record import Limits as Limits
 from .running.record import Record as Record
 from .running.rescore import rescore as rescore

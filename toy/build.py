@@ -6,7 +6,12 @@ from toy.features.copula import CopulaGate, random_factors
 from toy.features.distribution import Features, FiniteFeatures, GatedFeatures
 from toy.features.gates import ExactlyGate, Gate, IndependentGate, PatternsGate, SetsGate
 from toy.features.hierarchy import ForestGate, feasible_densities, regular_forest
-from toy.features.magnitudes import Magnitude, NormalMagnitude, UniformMagnitude
+from toy.features.magnitudes import (
+    LogNormalMagnitude,
+    Magnitude,
+    NormalMagnitude,
+    UniformMagnitude,
+)
 from toy.features.spec import (
     CopulaSpec,
     DeclaredSpec,
@@ -15,6 +20,7 @@ from toy.features.spec import (
     ForestSpec,
     GateSpec,
     IndependentSpec,
+    LogNormalSpec,
     MagnitudeSpec,
     PatternsSpec,
     PerFeature,
@@ -91,6 +97,8 @@ def _copula(p: np.ndarray, rank: int, scale: float, seed: int) -> CopulaGate:
 def _magnitude(spec: MagnitudeSpec, n: int, seed: int) -> Magnitude:
     if isinstance(spec, UniformSpec):
         return UniformMagnitude(spec.low, spec.high)
+    if isinstance(spec, LogNormalSpec):
+        return LogNormalMagnitude(spec.sigma)
     last = spec.mean if spec.last_mean is None else spec.last_mean
     spread = spec.std + spec.std_spread * stream(seed, "spreads").standard_normal(n)
     return NormalMagnitude(np.linspace(spec.mean, last, n), np.abs(spread), spec.folded)

@@ -46,7 +46,14 @@ def _problems() -> dict[str, list[dict[str, Any]]]:
     from evaluation.running.problems import find_problems
 
     rows = [
-        {"problem": p.name, "about": str(p.spec.get("about", ""))}
+        {
+            "problem": p.name,
+            "d": p.spec["source"].get("d", ""),
+            "k": p.spec["features"]["n"],
+            "N": p.spec["n_train"],
+            "noise": round(float(p.spec["noise"]), 3),
+            "about": str(p.spec.get("about", "")),
+        }
         for p in find_problems(toy.list_problems())
     ]
     return {"problems": rows}
@@ -93,8 +100,10 @@ _CATALOGUES = {
 }  # fmt: skip
 
 
-def info(name: Annotated[str, typer.Argument(help="Method, problem, metric or suite.")]) -> None:
-    """Say all that is known of one method, problem, metric or suite."""
+def info(
+    name: Annotated[str, typer.Argument(help="Method, problem, metric, suite or experiment.")],
+) -> None:
+    """Say all that is known of one method, problem, metric, suite or experiment."""
     from evaluation.cli.names import describe
 
     display.show_facts(name, describe(name))

@@ -1,4 +1,4 @@
-"""All that is known of one name: method, problem, metric or suite."""
+"""All that is known of one name: method, problem, metric, suite or experiment."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +11,7 @@ from unfold.registry import did_you_mean
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Return the properties of a method, problem, metric or suite.
+    """Return the properties of a method, problem, metric, suite or experiment.
 
     Parameters
     ----------
@@ -41,7 +41,14 @@ def describe(name: str) -> dict[str, Any]:
         return _method(name)
     if name in toy.list_problems() or "/v" in name:
         return {"kind": "problem"} | _flat(_spec(name))
-    known = [*SUITES, *METRICS, *unfold.list_methods(), *toy.list_problems()]
+    from evaluation.reproduce.catalogue import EXPERIMENTS
+
+    experiments = {one.id: one for one in EXPERIMENTS}
+    if name in experiments:
+        one = experiments[name]
+        return {"kind": "experiment", "title": one.title, "published": one.source,
+                "setup": one.setup, "command": f"unfold reproduce --only {name}"}  # fmt: skip
+    known = [*experiments, *SUITES, *METRICS, *unfold.list_methods(), *toy.list_problems()]
     hint = did_you_mean(name, known, "`unfold list` shows what there is.")
     raise ValueError(f"Nothing is called {name!r}: {hint}")
 

@@ -120,3 +120,41 @@ def write_summary(out: Path, summary: Mapping[str, Any]) -> Path:
     path = out / "summary.json"
     write_atomically(path, (json.dumps(summary, indent=1) + "\n").encode())
     return path
+
+
+def load_codes(path: str | Path) -> Any:
+    """Return the codes that ``unfold fit --codes`` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder of a fit, or its ``codes.safetensors``.
+
+    Returns
+    -------
+    csr_array of shape (n_samples, k)
+
+    Raises
+    ------
+    FileError
+        If there are none, or the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+    from scipy.sparse import csr_array
+
+    from unfold.io.checks import FileError
+
+    path = Path(path) / "codes.safetensors" if Path(path).is_dir() else Path(path)
+    if not path.is_file():
+        raise FileError(f"No codes in {str(path)!r}: `unfold fit --codes` writes them.")
+    try:
+        arrays = load_file(path)
+        if "codes" in arrays:
+            return csr_array(arrays["codes"])
+        parts = (arrays[f"codes.{name}"] for name in ("data", "indices", "indptr"))
+        codes = csr_array(tuple(parts), shape=tuple(arrays["codes.shape"].tolist()))
+        codes.check_format(full_check=True)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise FileError(f"{str(path)!r} holds no codes of a fit: {error}.") from error
+    return codes

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from evaluation.boards.leaderboard import Board, TrackBoard
+from evaluation.boards.statistics import MARGIN
 
 
 def verdicts(ranked: Board) -> dict[str, str]:
@@ -45,9 +46,17 @@ def _verdict(track: TrackBoard) -> str:
         )
     if len(tied) == len(methods):
         return f"No method can be told from the leader, {tied[0]}, {where}; its skill is {best}."
-    if len(tied) > 1:
-        return f"{join(tied)} are tied for first {where}, with a mean skill of {best} at best."
     interval = f"{lead['skill_low']:.2f} to {lead['skill_high']:.2f}"
+    if len(tied) > 1:
+        skills = methods.loc[methods["tie_group"] == 1, "skill"]
+        if skills.max() - skills.min() <= MARGIN:
+            return f"{join(tied)} are tied for first {where}, with a mean skill of {best} at best."
+        others = [f"{name} ({skill:.2f})" for name, skill in zip(tied[1:], skills[1:], strict=True)]
+        return (
+            f"{lead['method']} has the greatest mean skill {where}, {best} ({interval}); "
+            f"{join(others)} cannot be told apart from it: resampled over problems and seeds, the "
+            f"difference may be nothing."
+        )
     return (
         f"{lead['method']} leads {where} with a mean skill of {best} ({interval}); "
         f"no other method is tied with it."

@@ -19,7 +19,7 @@ def write_report(
     baseline: Iterable[Record] | None = None,
     figures: Iterable[str] = (),
 ) -> dict[str, Path]:
-    """Write ``report.html``, ``leaderboard.md``, ``leaderboard.csv`` and the rest into a folder.
+    """Write ``report.html``, ``leaderboard.md``, ``.csv`` and ``.tex``, and the rest into a folder.
 
     The same records give the same bytes, in whatever order they come. ``leaderboard.csv`` and
     ``cells.csv`` hold nothing that a clock measured, so that a run that was interrupted and
@@ -70,9 +70,11 @@ def write_report(
         "leaderboard.csv": tables.leaderboard_csv(ranked),
         "cells.csv": tables.cells_csv(ranked),
         "timings.csv": tables.timings_csv(ranked),
+        "leaderboard.tex": tables.leaderboard_tex(ranked),
     }
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: _write(folder / name, text.encode()) for name, text in texts.items()}
+    paths["cells.parquet"] = _write(folder / "cells.parquet", tables.cells_parquet(ranked))
     if figures:
         from evaluation.report.plots import draw
 

@@ -53,6 +53,35 @@ LEADERBOARD_METHODS = (
     "data-points", "random",
 )  # fmt: skip
 
+#: One or two members of every family, each with one thing that is hard about it; all small.
+HARD_PROBLEMS = (
+    "independent-40in16-p0.1-noise0.05/v1",
+    "independent-40in16-p0.1-noise0.2/v1",
+    "independent-40in16-p0.1-noise0.05-offset3/v1",
+    "independent-40in16-p0.1-noise0.1-tail1/v1",
+    "independent-40in16-p0.1-noise0.1-signed/v1",
+    "independent-40in16-p0.1-noise0.05-spectrum0.5/v1",
+    "independent-40in16-p0.1-noise0.05-common0.4/v1",
+    "independent-24in12-p0.3-noise0.05/v1",
+    "independent-20in12-p0.5-noise0.05/v1",
+    "independent-40in16-p0.1-noise0.05-samples1000/v1",
+    "independent-40in16-p0.1-samples500/v1",
+    "independent-64in16-p0.05-noise0.05/v1",
+    "independent-64in8-p0.05-noise0.02/v1",
+    "zipf-48in16-noise0.05/v1",
+    "zipf-48in16-low0.002-tail0.5/v1",
+    "exactly-40in16-active5-noise0.1/v1",
+    "copula-40in16-noise0.05/v1",
+    "copula-40in16-scale0.8/v1",
+    "copula-40in16-p0.05-rank1-scale1/v1",
+    "exclusive-40in16-noise0.05/v1",
+    "hierarchy-40in16-noise0.05/v1",
+    "hierarchy-60in20-depth2-alone0.2/v1",
+    "hierarchy-40in16-nested-noise0.05/v1",
+    "hierarchy-60in20-depth2-nested-noise0.05/v1",
+    "hidden-relu-10in5-p0.06/v1",
+)
+
 
 def _catalogue(*suites: Suite) -> dict[str, Suite]:
     return {suite.name: suite for suite in suites}
@@ -81,6 +110,16 @@ SUITES = _catalogue(
         seeds=(0,),
         limits=Limits(seconds=120, bytes=4000 * MB),
         about="The main board: trained toys and a planted dictionary, within minutes on a laptop.",
+    ),
+    Suite(
+        "leaderboard-v2",
+        problems=HARD_PROBLEMS,
+        methods=LEADERBOARD_METHODS,
+        seeds=(0,),
+        tracks=("blind",),
+        limits=Limits(seconds=60, bytes=4000 * MB),
+        about="The hard board: noise, offset, heavy tails, dependence, hierarchy, dense codes, "
+        "few samples, wide dictionaries, rectified toys; number of features unknown.",
     ),
     Suite(
         "toy-v1",

@@ -94,3 +94,29 @@ class NormalMagnitude(Magnitude):
         z = self.centre / np.maximum(self.spread, 1e-12)
         tail = self.spread * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2)
         return np.asarray(tail + self.centre * (1 - 2 * ndtr(-z)))
+
+
+@dataclass(frozen=True)
+class LogNormalMagnitude(Magnitude):
+    """Log-normal of median 1: a heavy tail, whatever the feature."""
+
+    sigma: float
+
+    @property
+    def positive(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def positive_share(self) -> float:
+        """All of it."""
+        return 1.0
+
+    def draw(self, cols: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw whatever the feature."""
+        values = rng.standard_normal(len(cols), dtype=np.float32)
+        return np.asarray(np.exp(values * np.float32(self.sigma)))
+
+    def mean(self, k: int) -> np.ndarray:
+        """Return ``exp(sigma ** 2 / 2)`` for each."""
+        return np.full(k, np.exp(self.sigma**2 / 2))

@@ -199,7 +199,14 @@ class NormalSpec(Spec):
     folded: bool = True
 
 
-MagnitudeSpec = Annotated[UniformSpec | NormalSpec, Field(discriminator="kind")]
+class LogNormalSpec(Spec):
+    """Values whose logarithm is normal, of median 1 and standard deviation ``sigma``."""
+
+    kind: Literal["lognormal"] = "lognormal"
+    sigma: float = Field(gt=0)
+
+
+MagnitudeSpec = Annotated[UniformSpec | NormalSpec | LogNormalSpec, Field(discriminator="kind")]
 
 
 class FeaturesSpec(Spec):

@@ -94,7 +94,16 @@ def test_list_names_all(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pca", "sklearn.decomposition:FastICA", "smoke", "mcc", "relu-20in5-p0.1/v1"]
+    "name",
+    [
+        "pca",
+        "sklearn.decomposition:FastICA",
+        "smoke",
+        "mcc",
+        "relu-20in5-p0.1/v1",
+        "phase-2-1",
+        "hierarchy-24in12-depth2/v1",
+    ],
 )
 def test_info_knows_every_kind_of_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert _unfold("info", name) == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import evaluation
 import unfold
 from evaluation.own_activations.chance import against_chance, gaussian_double
 from evaluation.own_activations.explain import certify_file, draw_phase_of_file, explain_file
@@ -256,3 +257,23 @@ def test_the_phase_of_a_fit_marks_where_its_data_lie(tmp_path: Path) -> None:
     marked = [line for line in figure.axes[0].lines if line.get_label() == "your data"]
     assert marked
     assert [line.get_xydata().tolist() for line in marked] == [[[0.5, 0.25]]] * len(marked)
+
+
+@pytest.mark.parametrize("method", ["pca", "ksvd[n_components=16]"])
+@pytest.mark.filterwarnings("ignore")
+def test_codes_come_back_in_one_call(tmp_path: Path, method: str) -> None:
+    X, _ = planted(300)
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match=r"`unfold fit --codes` writes them"):
+        evaluation.load_codes(tmp_path)
+    fit_file(tmp_path / "x.npy", tmp_path / "out", method=method, codes=True)
+    codes, kept = evaluation.load_codes(tmp_path / "out"), unfold.load_dictionary(tmp_path / "out")
+    assert codes.shape == (300, len(kept.dictionary_))
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    left = X - (codes @ kept.dictionary_ + kept.mean_)
+    explained = 1 - (left**2).sum() / ((X - X.mean(0)) ** 2).sum()
+    assert explained == pytest.approx(summary["explained_variance"], abs=1e-4)
+    damaged = tmp_path / "codes.safetensors"
+    damaged.write_bytes((tmp_path / "out" / "codes.safetensors").read_bytes()[:40])
+    with pytest.raises(ValueError, match="holds no codes of a fit"):
+        evaluation.load_codes(damaged)

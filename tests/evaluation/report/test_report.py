@@ -13,6 +13,7 @@ from evaluation.boards.leaderboard import board
 from evaluation.report import write_report
 from evaluation.report.markdown import escape
 from evaluation.report.verdict import failures, join, verdicts
+from evaluation.scoring.metrics import PRIMARY
 
 HOSTILE = [
     "<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "| a | b |\n# heading",
@@ -38,7 +39,8 @@ def written(records, tmp_path_factory):
 
 def test_every_file_is_written_and_nothing_else(written):
     assert sorted(path.name for path in written.iterdir()) == [
-        "cells.csv", "leaderboard.csv", "leaderboard.md", "report.html", "timings.csv",
+        "cells.csv", "cells.parquet", "leaderboard.csv", "leaderboard.md", "leaderboard.tex",
+        "report.html", "timings.csv",
     ]  # fmt: skip
 
 
@@ -70,6 +72,18 @@ def test_csv_has_a_row_a_method_and_a_row_a_cell_with_its_reason(records, writte
     failed = [row for row in cells if row["status"] == "timeout"]
     assert len(failed) == 16
     assert all(row["reason"] == "Killed after 60 s." and row["skill"] == "0" for row in failed)
+
+
+def test_methods_of_different_skill_are_never_called_tied(records):
+    rows = [
+        r.model_copy(update={"metrics": {**r.metrics, PRIMARY: 0.0}})
+        if r.method == "two" and r.problem.startswith("tree") else r
+        for r in records({"one": 0.6, "two": 0.62, "three": 0.1}, tracks=("blind",))
+    ]  # fmt: skip
+    sentence = verdicts(board(rows))["blind"]
+    assert sentence.startswith("one has the greatest mean skill")
+    assert "two (" in sentence and "cannot be told apart" in sentence
+    assert "tied for first" not in sentence
 
 
 def test_the_verdict_claims_what_the_board_supports(records):
