@@ -11,7 +11,7 @@ from unfold.io.formats.encoder import Sparsest
 from unfold.methods.base import FitStatus, MethodCard, Recovery
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
 from unfold.methods.codes import sparsest_codes
-from unfold.methods.offset import geometric_median, tame
+from unfold.methods.location import geometric_median, tame
 from unfold.pipeline.candidates.alternating import by_alternating, twofold
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments

@@ -10,7 +10,7 @@ from unfold.deadline import check_time
 from unfold.methods.atoms import drawn_samples, merge, needed, sums, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
-from unfold.methods.offset import geometric_median, tame
+from unfold.methods.location import geometric_median, tame
 from unfold.sparse_coding.debias import debias
 
 #: Ridge towards the last dictionary, as a share of the mean energy of an atom's codes, and towards

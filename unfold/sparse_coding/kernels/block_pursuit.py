@@ -20,98 +20,120 @@ def extend_and_refit(
     In the non-negative form atoms that turn negative leave. ``live`` is cleared where
     nothing was gained or all is explained.
     """
-    d, width = X.shape[1], supports.shape[1]
+    width = supports.shape[1]
     for i in range(X.shape[0]):
         if not live[i]:
             continue
-        old = 0.0
-        total = 0.0
-        for t in range(d):
-            old += R[i, t] * R[i, t]
-            total += X[i, t] * X[i, t]
-        if old <= exact * exact * total:
-            live[i] = False
+        old = squares(R[i])
+        first = counts[i]
+        live[i] = old > exact * exact * squares(X[i])
+        if not live[i]:
             continue
-        s = counts[i]
-        peak = 0.0
-        for j in range(C.shape[1]):
-            v = C[i, j] if positive else abs(C[i, j])
-            peak = max(peak, v)
-        bar = max(share * peak, edge * math.sqrt(old))
-        first = s
-        for j in range(C.shape[1]):
-            v = C[i, j] if positive else abs(C[i, j])
-            if v < bar or v <= least[j]:
-                continue
-            known = False
-            for a in range(first):
-                known = known or supports[i, a] == j
-            if known:
-                continue
-            if s - first < most and s < width:
-                place = s
-                s += 1
-            else:
-                place = s - 1
-                if place < first or v <= values[i, place]:
-                    continue
-            while place > first and values[i, place - 1] < v:
-                values[i, place] = values[i, place - 1]
-                supports[i, place] = supports[i, place - 1]
-                place -= 1
-            values[i, place] = v
-            supports[i, place] = j
-        if s == first:
-            live[i] = False
+        edged = edge * math.sqrt(old)
+        s = propose(C[i], supports[i], values[i], first, least, share, edged, most, positive)
+        live[i] = s > first
+        if not live[i]:
             continue
-        column, rhs = L[L.shape[0] - 1], L[L.shape[0] - 2]
-        correlation = L[L.shape[0] - 3]
-        for a in range(s):
-            atom = D[supports[i, a]]
-            for b in range(a + 1):
-                other = D[supports[i, b]]
-                dot = X.dtype.type(0.0)
-                for t in range(d):
-                    dot += atom[t] * other[t]
-                G[a, b] = dot
-                G[b, a] = dot
-            dot = X.dtype.type(0.0)
-            for t in range(d):
-                dot += atom[t] * X[i, t]
-            correlation[a] = dot
-        negative = True
-        while negative and s > 0:
-            a = 0
-            while a < s:
-                for b in range(a):
-                    column[b] = G[a, b]
-                rest = append(L, a, column, G[a, a])
-                rhs[a] = correlation[a]
-                if rest <= rank_tol * G[a, a]:
-                    s = remove(supports[i], G, correlation, s, a)
-                    continue
-                L[a, a] = 1.0 / math.sqrt(rest)
-                a += 1
-            solve(L, s, rhs, column)
-            negative = False
-            if positive:
-                for a in range(s - 1, -1, -1):
-                    if column[a] <= 0.0:
-                        s = remove(supports[i], G, correlation, s, a)
-                        negative = True
+        s = fit(X[i], D, supports[i], s, positive, rank_tol, G, L)
         counts[i] = s
-        for t in range(d):
+        solution = L[L.shape[0] - 1]
+        for t in range(X.shape[1]):
             R[i, t] = X[i, t]
         for a in range(s):
-            values[i, a] = column[a]
+            values[i, a] = solution[a]
             atom = D[supports[i, a]]
-            for t in range(d):
+            for t in range(X.shape[1]):
                 R[i, t] -= values[i, a] * atom[t]
-        left = 0.0
-        for t in range(d):
-            left += R[i, t] * R[i, t]
         # less than a thousandth gained: the same atoms would be tried again
-        live[i] = left < (1.0 - 1e-3) * old and s < width
+        live[i] = squares(R[i]) < (1.0 - 1e-3) * old and s < width
+
+
+@kernel
+def squares(x: Any) -> float:
+    """Return the squared norm of a sample."""
+    total = 0.0
+    for t in range(x.shape[0]):
+        total += x[t] * x[t]
+    return total
+
+
+@kernel
+def propose(
+    c: Any, support: Any, value: Any, first: int, least: Any, share: float, edge: float, most: int,
+    positive: bool,
+) -> int:  # fmt: skip
+    """Append the best new atoms to a support, the best first; return how many it then has."""
+    peak = 0.0
+    for j in range(c.shape[0]):
+        v = c[j] if positive else abs(c[j])
+        peak = max(peak, v)
+    bar, s = max(share * peak, edge), first
+    for j in range(c.shape[0]):
+        v = c[j] if positive else abs(c[j])
+        if v < bar or v <= least[j]:
+            continue
+        known = False
+        for a in range(first):
+            known = known or support[a] == j
+        if known:
+            continue
+        if s - first < most and s < support.shape[0]:
+            place = s
+            s += 1
+        else:
+            place = s - 1
+            if place < first or v <= value[place]:
+                continue
+        while place > first and value[place - 1] < v:
+            value[place] = value[place - 1]
+            support[place] = support[place - 1]
+            place -= 1
+        value[place] = v
+        support[place] = j
+    return s
+
+
+@kernel
+def fit(
+    x: Any, D: Any, support: Any, s: int, positive: bool, rank_tol: float, G: Any, L: Any
+) -> int:
+    """Least squares on a support, into the last row of ``L``; return how many atoms are left."""
+    solution, rhs = L[L.shape[0] - 1], L[L.shape[0] - 2]
+    correlation = L[L.shape[0] - 3]
+    for a in range(s):
+        atom = D[support[a]]
+        for b in range(a + 1):
+            other = D[support[b]]
+            dot = x.dtype.type(0.0)
+            for t in range(x.shape[0]):
+                dot += atom[t] * other[t]
+            G[a, b] = dot
+            G[b, a] = dot
+        dot = x.dtype.type(0.0)
+        for t in range(x.shape[0]):
+            dot += atom[t] * x[t]
+        correlation[a] = dot
+    negative = True
+    while negative and s > 0:
+        a = 0
+        while a < s:
+            for b in range(a):
+                solution[b] = G[a, b]
+            rest = append(L, a, solution, G[a, a])
+            rhs[a] = correlation[a]
+            if rest <= rank_tol * G[a, a]:
+                s = remove(support, G, correlation, s, a)
+                continue
+            L[a, a] = 1.0 / math.sqrt(rest)
+            a += 1
+        solve(L, s, rhs, solution)
+        negative = False
+        if positive:
+            for a in range(s - 1, -1, -1):
+                if solution[a] <= 0.0:
+                    s = remove(support, G, correlation, s, a)
+                    negative = True
+    return s
 
 
 @kernel
