@@ -186,20 +186,22 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     most = max(1, min(len(D), span.shape[1] // 2))
     counts = sorted({min(most, round(c)) for c in np.geomspace(1, most, 6)})
     spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
-    # the dictionary itself, to the precision that the samples warrant
-    price = 0.5 * D.size * np.log(len(split.X)) / len(split.X)
+    # the numbers of a model, each to the precision that the samples warrant
+    number = 0.5 * np.log(len(split.X)) / len(split.X)
+    r = span.shape[1]
+    gaussian = gaussian_nats(X @ span) + number * r * (r + 1) / 2
     best, explained = np.inf, -np.inf
     for count in counts:
         codes = sparse_encode(
             Y, D, penalty="l0", n_nonzero=count, positive=candidate.positive
         ).codes
-        value = nats(Y, D, codes) + price
+        value = nats(Y, D, codes) + number * D.size
         if value < best:
             best = value
             explained = 1 - float(np.mean(np.sum((Y - codes @ D) ** 2, axis=1))) / spread
     tolerance = candidate.evidence.get("tolerance", 1.0)
     exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
-    return Judgement(best, gaussian_nats(X @ span) - best, explained, exact, candidate.positive)
+    return Judgement(best, gaussian - best, explained, exact, candidate.positive)
 
 
 def spanned(X: np.ndarray) -> np.ndarray:

@@ -160,9 +160,10 @@ class Recover(Recovery):
                 race.run(
                     "alternating, signed", lambda: by_alternating(split, positive=False), SHARE
                 )
-        centred = split.about(None if race.best is None else race.best.offset)
+        start = race.best if race.judgement is not None and race.judgement.saved > 0 else None
+        # the offset of a candidate that explains nothing is worth nothing
+        centred = split.about(None if start is None else start.offset)
         offset = centred.bias - split.bias
-        start = race.best
         if start is not None and start.positive and centred is not split:
             race.run(
                 "refinement of the best",

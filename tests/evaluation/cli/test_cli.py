@@ -57,7 +57,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["run", "-s", "smoke", "-m", "pcaa"], "Unknown method 'pcaa'"),
         (["run", "-s", "smoke", "--timeout", "soon"], "Cannot read the duration"),
         (["run", "-m", "pca"], "No problem is chosen"),
-        (["info", "fastic"], "did you mean 'fastica'?"),
+        (["info", "fastic"], "did you mean 'fastica'"),
         (["report", "no-such-folder"], "No results in 'no-such-folder'"),
         (["status", "no-such-folder"], "No results in 'no-such-folder'"),
         (["fit", "no-such-file.npy", "-o", "x"], "No file or folder 'no-such-file.npy'"),
