@@ -120,6 +120,8 @@ def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
     return other if nats(other) < nats(one) else one
 
 
+#: Candidates for dense codes, whose evidence is their own: few atoms do not suffice there.
+DENSE = ("joint cumulants", "independent features of sets")
 #: Held-out samples that are coded to weigh a candidate.
 WEIGHED = 2_000
 #: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise.
@@ -146,6 +148,8 @@ class Judgement:
         Whether held-out samples are sparse to rounding in the dictionary.
     positive : bool
         Whether codes are non-negative.
+    certified : bool
+        Whether it is for dense codes, and sure of itself: it wins where no code is sparse.
     """
 
     nats: float
@@ -153,6 +157,7 @@ class Judgement:
     explained: float
     exact: bool
     positive: bool
+    certified: bool
 
     def row(self) -> dict[str, float]:
         """Return what a table of candidates shows."""
@@ -165,6 +170,8 @@ class Judgement:
         both signs of every feature is still twice too large.
         """
         alike = abs(self.explained - other.explained) < ALIKE and self.positive == other.positive
+        if self.certified != other.certified and max(self.saved, other.saved) <= 0:
+            return self.certified
         if self.exact != other.exact and alike:
             return self.exact
         return self.nats < other.nats
@@ -200,8 +207,9 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
             best = value
             explained = 1 - float(np.mean(np.sum((Y - codes @ D) ** 2, axis=1))) / spread
     tolerance = candidate.evidence.get("tolerance", 1.0)
+    certified = candidate.sure and candidate.road.startswith(DENSE)
     exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
-    return Judgement(best, gaussian - best, explained, exact, candidate.positive)
+    return Judgement(best, gaussian - best, explained, exact, candidate.positive, certified)
 
 
 def spanned(X: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from unfold.pipeline.candidates.one_sparse import (
     leaves_much,
 )
 from unfold.pipeline.candidates.tail_power import by_tail_power
-from unfold.pipeline.judge import Candidate, better, explains_more, refined
+from unfold.pipeline.judge import DENSE, Candidate, better, explains_more, refined
 from unfold.pipeline.race import Race
 from unfold.pipeline.split import Split
 
@@ -37,8 +37,6 @@ SHARE = 0.6
 MODERATE = 160
 #: Variance explained by few atoms below which single-feature samples are not all there is.
 ALL = 0.98
-#: Candidates for dense codes, whose evidence is not that few atoms suffice.
-DENSE = ("joint cumulants", "independent features of sets")
 #: Most dimensions, and fewest samples, for features that are only active together, or for votes.
 FEW_DIMENSIONS, ENOUGH = 64, 50
 
