@@ -1,6 +1,7 @@
 """Write every report of a set of records into a folder."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from evaluation.boards.leaderboard import board
@@ -74,7 +75,8 @@ def write_report(
     }
     folder.mkdir(parents=True, exist_ok=True)
     paths = {name: _write(folder / name, text.encode()) for name, text in texts.items()}
-    paths["cells.parquet"] = _write(folder / "cells.parquet", tables.cells_parquet(ranked))
+    if find_spec("pyarrow") is not None:  # the extra "arrow"
+        paths["cells.parquet"] = _write(folder / "cells.parquet", tables.cells_parquet(ranked))
     if figures:
         from evaluation.report.plots import draw
 
