@@ -144,7 +144,8 @@ def _read(folder: Path) -> tuple[dict[str, TextRows], list[TaskTexts], str]:
     from unfold.io.activations import open_activations
 
     facts = json.loads((folder / "texts.json").read_text())
-    parts, arrays = {}, {}
+    parts: dict[str, TextRows] = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in PARTS:
         store = open_activations(folder / name)
         store.verify()

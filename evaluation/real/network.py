@@ -67,7 +67,7 @@ class MiniLM:
 
     def words(self, tokens: np.ndarray) -> list[str]:
         """Return tokens as text."""
-        return [self._tokenizer.id_to_token(int(token)) for token in tokens]
+        return [str(self._tokenizer.id_to_token(int(token))) for token in tokens]
 
     def activations(self, tokens: list[tuple[int, ...]], layer: int) -> list[np.ndarray]:
         """Return the residual stream after ``layer`` layers.
@@ -117,10 +117,9 @@ class MiniLM:
     def _layer(self, x: "torch.Tensor", mask: "torch.Tensor", at: str) -> "torch.Tensor":
         from torch.nn.functional import gelu, scaled_dot_product_attention
 
+        shape = (*x.shape[:2], self.n_heads, self.d // self.n_heads)
         q, k, v = (
-            self._linear(x, f"{at}attention.self.{name}")
-            .unflatten(2, (self.n_heads, -1))
-            .transpose(1, 2)
+            self._linear(x, f"{at}attention.self.{name}").view(shape).transpose(1, 2)
             for name in ("query", "key", "value")
         )
         mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])

@@ -18,7 +18,7 @@ def _spec(layer: int, n_components: int) -> dict[str, Any]:
     return {
         "kind": KIND, "network": "all-MiniLM-L6-v2", "layer": layer, "n_components": n_components,
         "n_active": 16,
-        "about": f"Tokens after layer {layer} of all-MiniLM-L6-v2; {n_components} atoms, 16 active.",
+        "about": f"all-MiniLM-L6-v2, tokens after layer {layer}; {n_components} atoms, 16 active.",
     }  # fmt: skip
 
 

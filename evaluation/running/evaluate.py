@@ -16,10 +16,15 @@ import numpy as np
 
 from evaluation.isolation.estimates import decode, fault
 from evaluation.isolation.pool import Slot
+from evaluation.running.judging import (
+    AnyProblem,
+    metrics_version,
+    score_controls,
+    score_estimate,
+)
 from evaluation.running.plan import Cell, task_base
 from evaluation.running.problems import axes, facts, make, salt_fingerprint
 from evaluation.running.record import Record, environment
-from toy import Problem
 from unfold.io.formats.contents import files_of
 
 #: Trials of a tuned cell, the same for every method.
@@ -85,7 +90,7 @@ class Problems:
                 path = data / f"{name}.npy"
                 np.save(path, getattr(problem.observed, name))
                 path.chmod(0o444)
-        except (ValueError, RuntimeError, MemoryError) as error:
+        except (ValueError, RuntimeError, MemoryError, ModuleNotFoundError) as error:
             return PreparedProblem(
                 None, f"The problem could not be made: {error}", data, self._salt, ()
             )
@@ -101,7 +106,7 @@ class PreparedProblem:
 
     def __init__(
         self,
-        problem: Problem | None,
+        problem: AnyProblem | None,
         failure: str,
         data: Path,
         salt: str,
@@ -180,8 +185,6 @@ class PreparedProblem:
         return task
 
     def _judge(self, cell: Cell, outcome: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
-        from evaluation.scoring.score import METRICS_VERSION, score
-
         assert self.problem is not None
         update = _ending(outcome)
         if update["status"] != "ok":
@@ -204,24 +207,21 @@ class PreparedProblem:
             )
         if wrong:
             return update | {"status": "invalid", "reason": wrong}, None
-        metrics = score(arrays["dictionary"], arrays.get("codes_test"), self.problem)
-        return update | {"metrics": metrics, "metrics_version": METRICS_VERSION}, estimate
+        metrics = score_estimate(arrays["dictionary"], arrays.get("codes_test"), self.problem)
+        version = metrics_version(cell.problem.spec)
+        return update | {"metrics": metrics, "metrics_version": version}, estimate
 
     def _control(self, cell: Cell, record: Record) -> Record:
-        from evaluation.scoring.controls import control_estimates
-        from evaluation.scoring.score import METRICS_VERSION, score
-
         assert self.problem is not None
         with self._lock:
             if not self._controls:
-                estimates = control_estimates(self.problem, self._facts["n_features"], cell.seed)
-                for kind, estimate in estimates.items():
-                    metrics = score(estimate.dictionary, estimate.codes_test, self.problem)
-                    self._controls[f"control:{kind}"] = (len(estimate.dictionary), metrics)
+                n_features = self._facts["n_features"]
+                self._controls = score_controls(self.problem, n_features, cell.seed)
         n_atoms, metrics = self._controls[cell.method.choice.name]
         return updated(
-            record, status="ok", n_atoms=n_atoms, metrics=metrics, metrics_version=METRICS_VERSION
-        )
+            record, status="ok", n_atoms=n_atoms, metrics=metrics,
+            metrics_version=metrics_version(cell.problem.spec),
+        )  # fmt: skip
 
     def _blank(self, cell: Cell, n_concurrent: int) -> Record:
         return Record(

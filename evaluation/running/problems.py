@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import toy
-from toy import Problem
+from evaluation.real.problem import REAL_PROBLEMS, RealProblem, find_real, is_real, make_real
+from evaluation.running.judging import AnyProblem
 from toy.make import resolve
 
 #: Fewer characters than this can be guessed from the fingerprint in a record.
@@ -30,7 +31,7 @@ def find_problems(wanted: Iterable[str | Mapping[str, Any]]) -> list[NamedProble
     Parameters
     ----------
     wanted : iterable of str or Mapping
-        "relu-20in5-p0.1/v1", "relu-*", or a spec as `toy.make_problem` takes it.
+        "relu-20in5-p0.1/v1", "relu-*", "minilm-*", or a spec as `toy.make_problem` takes it.
 
     Raises
     ------
@@ -41,10 +42,13 @@ def find_problems(wanted: Iterable[str | Mapping[str, Any]]) -> list[NamedProble
     for one in wanted:
         names: list[str | Mapping[str, Any]] = [one]
         if isinstance(one, str) and set(one) & set("*?["):
-            names = list(fnmatch.filter(toy.list_problems(), one))
+            names = [*fnmatch.filter(toy.list_problems(), one), *find_real(one)]
             if not names:
                 raise ValueError(f"No problem matches {one!r}; `unfold list problems` names all.")
         for name in names:
+            if isinstance(name, str) and name in REAL_PROBLEMS:
+                found[name] = NamedProblem(name, REAL_PROBLEMS[name])
+                continue
             problem_id, spec = resolve(name)
             found[problem_id] = NamedProblem(problem_id, spec.model_dump(mode="json"))
     return list(found.values())
@@ -58,8 +62,10 @@ def toy_seed(problem: NamedProblem, seed: int, salt: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
 
 
-def make(problem: NamedProblem, seed: int, salt: str = "") -> Problem:
+def make(problem: NamedProblem, seed: int, salt: str = "") -> AnyProblem:
     """Return the problem; a salted one is never written to disk."""
+    if is_real(problem.spec):
+        return make_real(problem.name, toy_seed(problem, seed, salt))
     made = toy.make_problem(dict(problem.spec), toy_seed(problem, seed, salt), cache=not salt)
     return replace(made, id=problem.name)
 
@@ -82,8 +88,17 @@ def salt_fingerprint(salt: str) -> str:
     return hashlib.sha256(f"unfold salt {salt}".encode()).hexdigest()[:16]
 
 
-def facts(problem: Problem) -> dict[str, Any]:
-    """Return what a method may be told on the informed track, by the names that hints use."""
+def facts(problem: AnyProblem) -> dict[str, Any]:
+    """Return what a method may be told on the informed track, by the names that hints use.
+
+    Where there is no truth these are not facts but the size and sparsity to compare at.
+    """
+    if isinstance(problem, RealProblem):
+        k, n_active = problem.spec["n_components"], problem.spec["n_active"]
+        return {
+            "n_features": k, "mean_active": float(n_active), "density": n_active / k,
+            "noise": 0.0, "positive": True,
+        }  # fmt: skip
     from evaluation.scoring.matching import target
 
     scored = target(problem.truth)
@@ -97,7 +112,7 @@ def facts(problem: Problem) -> dict[str, Any]:
     }
 
 
-def axes(problem: Problem) -> dict[str, Any]:
+def axes(problem: AnyProblem) -> dict[str, Any]:
     """Return the difficulty of a problem, as curves and filters need it."""
     told = facts(problem)
     n_train, d = problem.observed.train.shape

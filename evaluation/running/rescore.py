@@ -4,11 +4,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from evaluation.running.judging import (
+    AnyProblem,
+    metrics_version,
+    score_controls,
+    score_estimate,
+)
 from evaluation.running.problems import NamedProblem, facts, make, salt_fingerprint
 from evaluation.running.record import Record
 from evaluation.running.store import Store, load_estimate, scan_records
 from evaluation.scoring.controls import is_control
-from toy import Problem
 
 
 def rescore(out: str | Path, *, salt: str = "", force: bool = False) -> tuple[int, list[str]]:
@@ -36,8 +41,6 @@ def rescore(out: str | Path, *, salt: str = "", force: bool = False) -> tuple[in
     StoreError
         If it cannot be written to, or a run is writing to it.
     """
-    from evaluation.scoring.score import METRICS_VERSION
-
     if not (Path(out) / "cells").is_dir():
         raise FileNotFoundError(f"No results in {str(out)!r}.")
     with Store(out) as store:
@@ -45,7 +48,8 @@ def rescore(out: str | Path, *, salt: str = "", force: bool = False) -> tuple[in
         notes = [f"Left aside: {path}: {why}" for path, why in scan.unreadable.items()]
         groups: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in scan.records.values():
-            if record.status == "ok" and (force or record.metrics_version != METRICS_VERSION):
+            outdated = record.metrics_version != metrics_version(record.problem_spec)
+            if record.status == "ok" and (force or outdated):
                 groups[record.problem, record.seed].append(record)
         changed = 0
         for records in groups.values():
@@ -57,7 +61,7 @@ def rescore(out: str | Path, *, salt: str = "", force: bool = False) -> tuple[in
     return changed, notes
 
 
-def _remake(record: Record, salt: str) -> tuple[Problem | None, str]:
+def _remake(record: Record, salt: str) -> tuple[AnyProblem | None, str]:
     where = f"{record.problem}, seed {record.seed}"
     if record.salt != salt_fingerprint(salt):
         return (
@@ -73,24 +77,20 @@ def _remake(record: Record, salt: str) -> tuple[Problem | None, str]:
     return problem, ""
 
 
-def _rescore_group(store: Store, records: list[Record], problem: Problem) -> int:
-    from evaluation.scoring.controls import control_estimates
-    from evaluation.scoring.score import METRICS_VERSION, score
-
+def _rescore_group(store: Store, records: list[Record], problem: AnyProblem) -> int:
     controls: dict[str, Any] = {}
     changed = 0
     for record in records:
         if is_control(record.method):
             n_features = facts(problem)["n_features"]
-            controls = controls or control_estimates(problem, n_features, record.seed)
-            estimate = controls[record.method.removeprefix("control:")]
-            metrics = score(estimate.dictionary, estimate.codes_test, problem)
+            controls = controls or score_controls(problem, n_features, record.seed)
+            metrics = controls[record.method][1]
         else:
             arrays = load_estimate(store.out, record.key)
             if arrays is None:
                 continue
-            metrics = score(arrays["dictionary"], arrays.get("codes_test"), problem)
-        update = {"metrics": metrics, "metrics_version": METRICS_VERSION}
+            metrics = score_estimate(arrays["dictionary"], arrays.get("codes_test"), problem)
+        update = {"metrics": metrics, "metrics_version": metrics_version(record.problem_spec)}
         store.rewrite(record.model_copy(update=update))
         changed += 1
     return changed

@@ -53,6 +53,12 @@ LEADERBOARD_METHODS = (
     "data-points", "random",
 )  # fmt: skip
 
+#: Methods that a real network is compared on: at stated sizes, so that all must take one.
+REAL_METHODS = (
+    "recover", "alternating", "ksvd", "online-dictionary", "spherical-k-means", "topk-sae",
+    "batch-topk-sae", "sae-lens", "fastica", "pca", "neurons", "data-points", "random",
+)  # fmt: skip
+
 #: One or two members of every family, each with one thing that is hard about it; all small.
 HARD_PROBLEMS = (
     "independent-40in16-p0.1-noise0.05/v1",
@@ -134,6 +140,20 @@ SUITES = _catalogue(
         seeds=tuple(range(5)),
         limits=Limits(seconds=600, bytes=4000 * MB),
         about="All planted dictionaries: no network, known generating process.",
+    ),
+    Suite(
+        "real-v1",
+        problems=(
+            "minilm-layer3-k384/v1",
+            "minilm-layer5-k384/v1",
+            "minilm-layer3-k768/v1",
+            "minilm-layer5-k768/v1",
+        ),
+        methods=REAL_METHODS,
+        seeds=(0, 1, 2),
+        tracks=("informed",),
+        limits=Limits(seconds=600, bytes=6000 * MB),
+        about="A real network, no truth: tokens of all-MiniLM-L6-v2, two layers and two sizes.",
     ),
     Suite(
         "worlds-v1",
