@@ -1,4 +1,6 @@
 from .arrays import dictionary_of as dictionary_of
+from .comparison import Comparison as Comparison
+from .comparison import compare_dictionaries as compare_dictionaries
 from .dictionaries import load_dictionary as load_dictionary
 from .dictionaries import save_dictionary as save_dictionary
 from .io.activations import Activations as Activations

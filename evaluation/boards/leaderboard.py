@@ -94,11 +94,15 @@ def leaderboard(out: str | Path, metric: str = PRIMARY) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a method and track, best first, as in ``leaderboard.csv``.
+        One row a method and track, best first, as in ``leaderboard.csv``. Problems without a
+        truth have a board of their own, `evaluation.boards.real.real_board`.
     """
+    from evaluation.boards.real import real_records
     from evaluation.running.store import load_records
 
-    return board(load_records(Path(out)), metric).table
+    records = load_records(Path(out))
+    real = {record.key for record in real_records(records)}
+    return board([record for record in records if record.key not in real], metric).table
 
 
 def board(records: Iterable[Record], metric: str = PRIMARY) -> Board:

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 for module in (boards, running, plugins, own_activations, reproduce):
     for command in module.COMMANDS:
-        app.command(command.__name__.rstrip("_"))(command)
+        app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 #: Verbs that store what they finish, and go on from there.

@@ -126,6 +126,7 @@ def show_leaderboard(out: Path) -> None:
     """Show the board of a results folder."""
     from evaluation.boards.leaderboard import leaderboard
 
+    _show_real(out)
     table = leaderboard(out)
     if table.empty:
         return
@@ -135,6 +136,18 @@ def show_leaderboard(out: Path) -> None:
             for row in part.to_dict("records")
         ]
         show_table(f"leaderboard, {track}", rows, dense=True)
+
+
+def _show_real(out: Path) -> None:
+    from evaluation.boards.real import HEADLINES, real_board, real_records
+    from evaluation.running.store import load_records
+
+    if not real_records(load_records(out)):
+        return
+    columns = ["method", "skill", *HEADLINES, "ev_pursuit@16", "l0", "seconds"]
+    rows = real_board(out).table[columns].to_dict("records")
+    shown = [{str(c): _board_cell(row, str(c)) for c in columns} for row in rows]
+    show_table("real networks", shown, dense=True)
 
 
 def _board_cell(row: Mapping[Any, Any], column: str) -> str:

@@ -148,4 +148,22 @@ def _shown(summary: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-COMMANDS = (fit, phase, explain, certify)
+def compare_dictionaries(
+    files: Annotated[list[Path], typer.Argument(help="Dictionaries, two or more, of any format.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for comparison.json and .html.")
+    ] = Path("comparison"),
+    seed: Annotated[int, typer.Option(min=0, help="Draws what chance would share.")] = 0,
+) -> None:
+    """Say what dictionaries share, what only one has, and what chance would share."""
+    from evaluation.own_activations.comparison import compare_files, facts
+
+    found, paths = compare_files(files, out, seed=seed)
+    for name, size, distinct in zip(found.names, found.sizes, found.distinct, strict=True):
+        display.tell(f"{name}: {size} atoms, {distinct} distinct")
+    for pair in found.pairs:
+        display.show_facts(" and ".join(pair.names), facts(pair))
+    display.show_paths(paths)
+
+
+COMMANDS = (fit, phase, explain, certify, compare_dictionaries)

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import sparse
 
+from unfold.comparison import distinct
+
 #: Strongest activations of a feature that are looked at; one with fewer has no purity.
 TOP = 20
-#: Atoms this close are one feature (the cosine of the board's match): the less used count 0.
-SAME = 0.9
 #: Draws that the chance level is the mean of.
 DRAWS = 500
 
@@ -57,10 +57,6 @@ def _share(tokens: np.ndarray) -> float:
 def _first_of_their_kind(D: np.ndarray, usage: np.ndarray) -> np.ndarray:
     """Return which atoms no more used one is close to."""
     order = np.argsort(-usage, kind="stable")
-    close = np.tril(D[order] @ D[order].T > SAME, -1)
-    kept = np.ones(len(D), bool)
-    for i in range(len(D)):
-        kept[i] = not (close[i] & kept).any()
-    first = np.empty(len(D), bool)
-    first[order] = kept
+    first = np.zeros(len(D), bool)
+    first[order[distinct(D[order])]] = True
     return first

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evaluation.boards.leaderboard import board
+from evaluation.boards.real import real_records
+from evaluation.report.real import write_real
 from evaluation.running.record import Record
 from evaluation.running.store import write_atomically
 from evaluation.scoring.metrics import PRIMARY
@@ -22,6 +24,7 @@ def write_report(
 ) -> dict[str, Path]:
     """Write ``report.html``, ``leaderboard.md``, ``.csv`` and ``.tex``, and the rest into a folder.
 
+    Results on real networks go to ``real.md``, ``real.csv`` and ``real.png``, from the folder.
     The same records give the same bytes, in whatever order they come. ``leaderboard.csv`` and
     ``cells.csv`` hold nothing that a clock measured, so that a run that was interrupted and
     resumed writes the same; times and memory are in ``timings.csv``.
@@ -59,6 +62,12 @@ def write_report(
 
         records = load_records(folder)
     records = sorted(records, key=lambda record: (record.key, record.started_at))
+    paths = {}
+    if real := {record.key for record in real_records(records)}:
+        records = [record for record in records if record.key not in real]
+        paths = write_real(folder)
+        if not records:
+            return paths
     ranked = board(records, metric)
     comparison = None
     if baseline is not None:
@@ -74,7 +83,7 @@ def write_report(
         "leaderboard.tex": tables.leaderboard_tex(ranked),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: _write(folder / name, text.encode()) for name, text in texts.items()}
+    paths |= {name: _write(folder / name, text.encode()) for name, text in texts.items()}
     if find_spec("pyarrow") is not None:  # the extra "arrow"
         paths["cells.parquet"] = _write(folder / "cells.parquet", tables.cells_parquet(ranked))
     if figures:
