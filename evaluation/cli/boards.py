@@ -56,7 +56,13 @@ def _problems() -> dict[str, list[dict[str, Any]]]:
         }
         for p in find_problems(toy.list_problems())
     ]
-    return {"problems": rows}
+    from evaluation.real.problem import REAL_PROBLEMS
+
+    real = [
+        {"problem": name, "d": 384, "k": spec["n_components"], "about": str(spec["about"])}
+        for name, spec in REAL_PROBLEMS.items()
+    ]
+    return {"problems": rows, "problems: real networks, no truth": real}
 
 
 def _metrics() -> dict[str, list[dict[str, Any]]]:
@@ -66,7 +72,13 @@ def _metrics() -> dict[str, list[dict[str, Any]]]:
         {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
         for metric in METRICS.values()
     ]
-    return {"metrics": rows}
+    from evaluation.real.score import REAL_METRICS
+
+    real = [
+        {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
+        for metric in REAL_METRICS.values()
+    ]
+    return {"metrics": rows, "metrics without a truth": real}
 
 
 def _suites() -> dict[str, list[dict[str, Any]]]:
