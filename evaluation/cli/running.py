@@ -32,6 +32,15 @@ def run(
     suite: Annotated[str | None, typer.Option("--suite", "-s", help="A named suite.")] = None,
     problem: Problems = None,
     method: Methods = None,
+    activations: Annotated[
+        Path | None, typer.Option(help="Your own, scored without a truth; needs --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Of their rows: labels, and texts and tokens if any.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Atoms for --activations; default: dimensions.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="0:5 is 0 to 4; also 3 or 0,2,7.")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file.")] = None,
     track: Annotated[list[str] | None, typer.Option(help="blind, informed; repeatable.")] = None,
@@ -51,6 +60,8 @@ def run(
     from evaluation.running.run import run as run_suite
 
     chosen, rest = _choose(suite, config)
+    if activations or labels:
+        chosen = _with_own(chosen, activations, labels, size)
     chosen = _with_flags(chosen, problem, method, seeds, track, tuning, timeout, mem, threads)
     folder = out or Path(rest.get("out", "results"))
     salt = _read_salt(salt_file)
@@ -108,6 +119,22 @@ def _with_flags(
         suite, problems=problems or None, methods=methods or None, seeds=seeds,
         tracks=tracks or None, tuning=tuning or None, timeout=timeout, mem=mem, threads=threads,
     )  # fmt: skip
+
+
+def _with_own(
+    suite: "Suite", activations: Path | None, labels: Path | None, size: int | None
+) -> "Suite":
+    """Return the suite on one's own activations: by default the methods of real-v1."""
+    from dataclasses import replace
+
+    from evaluation.real.own import own_spec
+    from evaluation.running.suites import get_suite
+
+    if activations is None or labels is None:
+        raise typer.BadParameter("give --activations and --labels, both")
+    base = suite if suite.name else get_suite("real-v1")
+    own = own_spec(activations, labels, n_components=size)
+    return replace(base, problems=(own,), tracks=("informed",))
 
 
 def _read_salt(path: Path | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.real.activations import TaskTexts, TextRows, load_layer
+from evaluation.real.own import load_own
 from toy.problem import Observed
 
 KIND = "real"
@@ -69,8 +70,8 @@ def find_real(name: str) -> list[str]:
     return fnmatch.filter(REAL_PROBLEMS, name) if name not in REAL_PROBLEMS else [name]
 
 
-def make_real(name: str, seed: int) -> RealProblem:
-    """Return a problem by name.
+def make_real(name: str, seed: int, spec: Mapping[str, Any] | None = None) -> RealProblem:
+    """Return a problem by name, or one of one's own by its name and spec.
 
     Raises
     ------
@@ -79,10 +80,14 @@ def make_real(name: str, seed: int) -> RealProblem:
     ModuleNotFoundError
         If the network or the texts are not installed.
     """
-    if name not in REAL_PROBLEMS:
+    if spec is not None and "activations" in spec:
+        loaded = load_own(spec)
+    elif name in REAL_PROBLEMS:
+        spec = REAL_PROBLEMS[name]
+        loaded = load_layer(spec["layer"])
+    else:
         raise ValueError(f"Unknown problem {name!r}: expected one of {', '.join(REAL_PROBLEMS)}.")
-    spec = REAL_PROBLEMS[name]
-    parts, tasks, digest = load_layer(spec["layer"])
+    parts, tasks, digest = loaded
     train, test, probing = parts["train"], parts["test"], parts["probing"]
     observed = Observed(half_of_texts(train, seed), np.concatenate([test.X, probing.X]))
     return RealProblem(name, seed, spec, digest, observed, test, probing, tasks)

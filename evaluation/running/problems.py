@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import toy
+from evaluation.real.own import own_name
 from evaluation.real.problem import REAL_PROBLEMS, RealProblem, find_real, is_real, make_real
 from evaluation.running.judging import AnyProblem
 from toy.make import resolve
@@ -46,6 +47,9 @@ def find_problems(wanted: Iterable[str | Mapping[str, Any]]) -> list[NamedProble
             if not names:
                 raise ValueError(f"No problem matches {one!r}; `unfold list problems` names all.")
         for name in names:
+            if isinstance(name, Mapping) and is_real(name):
+                found[own_name(name)] = NamedProblem(own_name(name), name)
+                continue
             if isinstance(name, str) and name in REAL_PROBLEMS:
                 found[name] = NamedProblem(name, REAL_PROBLEMS[name])
                 continue
@@ -65,7 +69,7 @@ def toy_seed(problem: NamedProblem, seed: int, salt: str) -> int:
 def make(problem: NamedProblem, seed: int, salt: str = "") -> AnyProblem:
     """Return the problem; a salted one is never written to disk."""
     if is_real(problem.spec):
-        return make_real(problem.name, toy_seed(problem, seed, salt))
+        return make_real(problem.name, toy_seed(problem, seed, salt), problem.spec)
     made = toy.make_problem(dict(problem.spec), toy_seed(problem, seed, salt), cache=not salt)
     return replace(made, id=problem.name)
 
