@@ -170,7 +170,7 @@ def score_real(dictionary: Any, codes_test: Any, problem: RealProblem) -> dict[s
     Returns
     -------
     dict of str to float
-        A value for each entry of `REAL_METRICS`.
+        A value for each entry of `REAL_METRICS`, but for halves of a single task.
 
     Raises
     ------
@@ -197,7 +197,10 @@ def score_real(dictionary: Any, codes_test: Any, problem: RealProblem) -> dict[s
             )
         codes = as_rows(codes.multiply(np.linalg.norm(atoms, axis=1)))
     estimate = RealEstimate(problem, D, codes)
-    return {name: metric(estimate) for name, metric in REAL_METRICS.items()}
+    halves = len(problem.tasks) > 1  # one task has no halves
+    return {
+        name: metric(estimate) for name, metric in REAL_METRICS.items() if halves or ":" not in name
+    }
 
 
 def control_scores(problem: RealProblem, seed: int) -> dict[str, tuple[int, dict[str, float]]]:
@@ -217,7 +220,7 @@ def control_scores(problem: RealProblem, seed: int) -> dict[str, tuple[int, dict
         F = pooled(problem.probing.X, problem.probing.starts, how)
         found = probe_all(F, problem.tasks, None)
         best |= {f"{name}@{n}": float(found.mean()) for n in LATENT_COUNTS}
-        if how == "mean":
+        if how == "mean" and len(found) > 1:
             best |= {"probe@5:even": float(found[::2].mean())}
             best |= {"probe@5:odd": float(found[1::2].mean())}
     return {"control:chance": (k, chance), "control:oracle": (d, best)}

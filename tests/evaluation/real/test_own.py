@@ -8,6 +8,8 @@ import pytest
 import evaluation
 from evaluation.boards.real import real_board
 from evaluation.real.own import load_own, own_spec
+from evaluation.real.problem import make_real
+from evaluation.real.score import control_scores, score_real
 from unfold.io.checks import FileError
 
 
@@ -75,6 +77,16 @@ def test_labels_of_one_class_cannot_be_probed(files: tuple[Path, Path], tmp_path
     np.save(tmp_path / "one.npy", np.zeros(600, int))
     with pytest.raises(ValueError, match="can be probed"):
         own_spec(files[0], tmp_path / "one.npy")
+
+
+def test_one_task_is_scored_and_has_no_halves(files: tuple[Path, Path], tmp_path: Path) -> None:
+    np.save(tmp_path / "two.npy", np.arange(600) % 2)
+    spec = own_spec(files[0], tmp_path / "two.npy", n_components=8, n_active=2)
+    problem = make_real("own", 0, spec)
+    found = score_real(np.eye(9)[:8], None, problem)
+    assert len(problem.tasks) == 1 and "probe@5:odd" not in found
+    ends = control_scores(problem, 0)
+    assert all(np.isfinite([*found.values(), *ends["control:oracle"][1].values()]))
 
 
 def test_a_run_on_ones_own_activations_ranks(files: tuple[Path, Path], tmp_path: Path) -> None:
