@@ -12,6 +12,7 @@ from toy.features.magnitudes import (
     NormalMagnitude,
     UniformMagnitude,
 )
+from toy.features.manifolds import ManifoldMagnitude, ring, simplex
 from toy.features.spec import (
     CopulaSpec,
     DeclaredSpec,
@@ -22,6 +23,7 @@ from toy.features.spec import (
     IndependentSpec,
     LogNormalSpec,
     MagnitudeSpec,
+    ManifoldSpec,
     PatternsSpec,
     PerFeature,
     SetsSpec,
@@ -99,9 +101,17 @@ def _magnitude(spec: MagnitudeSpec, n: int, seed: int) -> Magnitude:
         return UniformMagnitude(spec.low, spec.high)
     if isinstance(spec, LogNormalSpec):
         return LogNormalMagnitude(spec.sigma)
+    if isinstance(spec, ManifoldSpec):
+        return ManifoldMagnitude(spec.dimension, _points(spec), spec.spread)
     last = spec.mean if spec.last_mean is None else spec.last_mean
     spread = spec.std + spec.std_spread * stream(seed, "spreads").standard_normal(n)
     return NormalMagnitude(np.linspace(spec.mean, last, n), np.abs(spread), spec.folded)
+
+
+def _points(spec: ManifoldSpec) -> np.ndarray | None:
+    if spec.points is not None:
+        return ring(spec.points)
+    return simplex(spec.dimension) if spec.shape == "simplex" else None
 
 
 def build_model(spec: TrainedSpec, n: int) -> Model:

@@ -62,9 +62,15 @@ def make_problem(
         density=world.density,
         positive=world.positive,
         bias=world.bias,
+        group=_group(spec),
     )
     dumped = spec.model_dump(mode="json")
     return Problem(name, seed, dumped, digest(_tensors(observed, truth)), observed, truth)
+
+
+def _group(spec: ProblemSpec) -> np.ndarray | None:
+    size = spec.features.dimension
+    return None if size == 1 else np.arange(spec.features.n) // size
 
 
 class Sampler:
@@ -182,6 +188,8 @@ def _mix(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 def _tensors(observed: Observed, truth: Truth) -> dict[str, np.ndarray]:
     tensors = {"train": observed.train, "test": observed.test}
     for name, value in vars(truth).items():
+        if value is None:
+            continue
         if hasattr(value, "indptr"):
             tensors |= {f"{name}.{at}": getattr(value, at) for at in ("data", "indices", "indptr")}
         else:

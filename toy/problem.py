@@ -46,6 +46,9 @@ class Truth:
         Whether codes are non-negative, so that directions carry a sign.
     bias : ndarray of shape (d,)
         Constant added to every activation.
+    group : ndarray of shape (k,), optional
+        Where features have several dimensions: which feature each direction is a coordinate of.
+        Only the span of a feature's directions is meant, in no basis.
     """
 
     directions: np.ndarray
@@ -56,10 +59,14 @@ class Truth:
     density: np.ndarray
     positive: bool
     bias: np.ndarray
+    group: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Return how many features there are."""
         k, d = self.directions.shape
+        if self.group is not None:
+            n = len(np.unique(self.group))
+            return f"Truth({n} features of {k // n} dimensions in {d} dimensions)"
         return f"Truth({k} features in {d} dimensions, {int(self.represented.sum())} represented)"
 
 

@@ -151,6 +151,7 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
         rectified = build_model(spec.source, spec.features.n).rectified
     else:
         weights, bias = plant(spec.source, spec.features.n, seed)
+        weights = _orthonormal_blocks(weights, spec.features.dimension)
         rectified = False
     return World(
         features,
@@ -161,6 +162,16 @@ def make_world(spec: ProblemSpec, seed: int, *, device: str = "auto", cache: boo
         isinstance(spec.source, TrainedSpec),
         curve,
     )
+
+
+def _orthonormal_blocks(weights: np.ndarray, size: int) -> np.ndarray:
+    """Return weights whose runs of ``size`` rows are orthonormal, so that circles are circles."""
+    if size == 1:
+        return weights
+    if size > weights.shape[1]:
+        raise ValueError(f"features of {size} dimensions do not fit into {weights.shape[1]}")
+    blocks = weights.reshape(-1, size, weights.shape[1])
+    return np.linalg.qr(blocks.transpose(0, 2, 1))[0].transpose(0, 2, 1).reshape(weights.shape)
 
 
 def _synthetic(spec: ProblemSpec, source: SaeLensSpec, seed: int) -> World:

@@ -10,13 +10,16 @@ from scipy.sparse.csgraph import connected_components
 
 from toy.problem import Truth
 from unfold.arrays import unit_rows
+from unfold.same_direction import APART
 
 Codes: TypeAlias = np.ndarray | csr_array
 
 #: Directions closer than this are one feature: no method could tell them apart.
 COINCIDENT = 0.999
 #: An atom this close to a feature that is listed but not scored is neither right nor wrong.
-EXCUSED = 0.9
+EXCUSED = APART
+#: What a squared distance of unit vectors is off by, computed as a difference.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +30,13 @@ class Estimate:
     ----------
     dictionary : ndarray of shape (m, d)
     codes_test : ndarray or csr_array of shape (n_test, m)
+    groups : ndarray of shape (m,), int, optional
+        Which feature each atom is a coordinate of, where features have several dimensions.
     """
 
     dictionary: np.ndarray
     codes_test: Codes
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,15 +133,8 @@ def match(dictionary: np.ndarray, target: Target) -> Matching:
     ValueError
         If the dictionary is not a finite matrix with as many columns as the truth has.
     """
-    dictionary = np.asarray(dictionary, dtype=np.float64)
     k, d = target.directions.shape
-    if dictionary.ndim != 2 or dictionary.shape[1] != d:
-        raise ValueError(
-            f"Expected a dictionary of shape (n_atoms, {d}), got {dictionary.shape}: "
-            f"one direction a row, in the space of the activations."
-        )
-    if not np.isfinite(dictionary).all():
-        raise ValueError("The dictionary holds NaN or infinity.")
+    dictionary = checked_dictionary(np.asarray(dictionary, dtype=np.float64), d)
     alive = np.linalg.norm(dictionary, axis=1) > 0
     if not alive.any():
         empty = np.zeros(k)
@@ -159,6 +158,24 @@ def match(dictionary: np.ndarray, target: Target) -> Matching:
     return Matching(atom, cosine, sign, best, int(alive.sum() - excused.sum()))
 
 
+def checked_dictionary(dictionary: np.ndarray, d: int) -> np.ndarray:
+    """Return the dictionary if it is a finite matrix of ``d`` columns.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if dictionary.ndim != 2 or dictionary.shape[1] != d:
+        raise ValueError(
+            f"Expected a dictionary of shape (n_atoms, {d}), got {dictionary.shape}: "
+            f"one direction a row, in the space of the activations."
+        )
+    if not np.isfinite(dictionary).all():
+        raise ValueError("The dictionary holds NaN or infinity.")
+    return dictionary
+
+
 def _near(atoms: np.ndarray, ignored: np.ndarray, *, signed: bool) -> np.ndarray:
     """Tell which atoms lie within `EXCUSED` of an ignored direction."""
     if not len(atoms) or not len(ignored):
@@ -180,7 +197,7 @@ def _coincident(directions: np.ndarray, *, signed: bool) -> tuple[np.ndarray, np
         product = low[start : start + 1024] @ low[start:].T
         distance = square[start : start + 1024, None] + square[None, start:]
         distance -= 2 * (np.abs(product) if signed else product)
-        i, j = np.nonzero(distance < 2 * (1 - COINCIDENT) + 1e-9)
+        i, j = np.nonzero(distance < 2 * (1 - COINCIDENT) + ROUNDING)
         keep = i < j
         left.append(i[keep] + start)
         right.append(j[keep] + start)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csc_array
 
 from evaluation.scoring.matching import Matching, Target
+from unfold.same_direction import APART
 
 if TYPE_CHECKING:
     from unfold.unfolding.certification import Certificate
@@ -180,7 +181,7 @@ def _unfold_fidelity(c: MatchedEstimate) -> float:
 
 
 def _certificate_holds(c: MatchedEstimate) -> float:
-    missing = c.matching.cosine < 0.9
+    missing = c.matching.cosine < APART
     held = abs(c.target.amplitudes[:, np.flatnonzero(missing)]) > c.certificate.radius
     outside = np.asarray(held.sum(axis=1) > 0).mean()
     return float(c.certificate.unseen_upper >= outside)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.scoring.matching import Codes, as_columns, match, target
+from evaluation.scoring.matching import Codes, as_columns, checked_dictionary, match, target
 from evaluation.scoring.metrics import METRICS, MatchedEstimate, Metric
 from toy.problem import Problem
 
@@ -14,8 +14,14 @@ METRICS_VERSION = hashlib.sha256(
     ",".join(f"{metric.name}/{metric.version}" for metric in METRICS.values()).encode()
 ).hexdigest()[:12]
 
+#: Least distance of chance and oracle, in the metric, at which it tells methods apart: skill is a
+#: quotient by it.
+TELLING = 0.01
 
-def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[str, float]:
+
+def score(
+    directions: Any, codes_test: Codes | None, problem: Problem, groups: Any = None
+) -> dict[str, float]:
     """Score a dictionary, and codes of the test activations in it, against the truth.
 
     Parameters
@@ -26,6 +32,9 @@ def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[s
     codes_test : ndarray or csr_array of shape (n_test, m), or None
         Codes of ``problem.observed.test``; None leaves out the metrics that need them.
     problem : Problem
+    groups : array-like of shape (m,), int, optional
+        Which feature each atom is a coordinate of; read where the problem's features have several
+        dimensions, which are scored as subspaces (`evaluation.scoring.subspaces`).
 
     Returns
     -------
@@ -37,8 +46,13 @@ def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[s
     ValueError
         If shapes do not fit the problem, or anything is NaN or infinite.
     """
-    truth = target(problem.truth)
     dictionary = np.asarray(directions, dtype=np.float64)
+    if problem.truth.group is not None:
+        from evaluation.scoring.subspaces import score_subspaces
+
+        checked = checked_dictionary(dictionary, problem.observed.test.shape[1])
+        return score_subspaces(checked, groups, codes_test, problem)
+    truth = target(problem.truth)
     matching = match(dictionary, truth)
     norms = np.linalg.norm(dictionary, axis=1)
     columns = None
@@ -60,8 +74,10 @@ def score(directions: Any, codes_test: Codes | None, problem: Problem) -> dict[s
         bias=np.asarray(problem.truth.bias, dtype=np.float64),
     )
     usable = {
-        "dictionary": True, "codes": columns is not None, "certificate": comparison.certifiable,
-    }  # fmt: skip
+        "dictionary": True,
+        "codes": columns is not None,
+        "certificate": comparison.certifiable,
+    }
     return {metric.name: metric(comparison) for metric in METRICS.values() if usable[metric.kind]}
 
 
@@ -74,9 +90,9 @@ def skill(metric: Metric, value: Any, chance: Any, oracle: Any) -> np.ndarray:
     Returns
     -------
     ndarray
-        NaN where chance is within 0.01 of the oracle: there the metric tells nothing.
+        NaN where chance is within `TELLING` of the oracle: there the metric tells nothing.
     """
     low, high = metric.goodness(chance), metric.goodness(oracle)
     gap = np.asarray(high - low, dtype=np.float64)
-    gap = np.where(gap > 0.01, gap, np.nan)
+    gap = np.where(gap > TELLING, gap, np.nan)
     return np.clip((metric.goodness(value) - low) / gap, 0, 1)

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from unfold.same_direction import APART
 from unfold.unfolding.circuits import Circuit, read_circuit
 from unfold.unfolding.unfolded import UnfoldedModel, Unfolding, compare_unfolded, unfold_model
 
 #: Share of the longest ray from which a feature counts as represented.
 SHARE_OF_LONGEST = 0.3
 #: Cosine from which an atom counts as having found a ray.
-FOUND = 0.9
+FOUND = APART
 
 
 class Fits(Protocol):

@@ -11,6 +11,8 @@ import numpy as np
 
 #: Above this density, testing every cell is cheaper than jumping from one active cell to the next.
 DENSE_FROM = 0.25
+#: By how much probabilities may add up to more than 1: their sum is rounded.
+SUM_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from toy.features.gates import Active, Gate
+from toy.features.gates import SUM_ROUNDING, Active, Gate
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class ForestGate(Gate):
 
     def __post_init__(self) -> None:
         share = self._share.sum(axis=1) if self.exclusive else self._share.max(axis=1)
-        if share.max() > 1 + 1e-9:
+        if share.max() > 1 + SUM_ROUNDING:
             parent = int(share.argmax())
             together = "together " if self.exclusive else ""
             raise ValueError(

@@ -13,6 +13,8 @@ from pydantic import (
     model_validator,
 )
 
+from toy.features.gates import SUM_ROUNDING
+
 
 class Spec(BaseModel):
     """A frozen piece of a spec; unknown keys are errors."""
@@ -144,7 +146,7 @@ class PatternsSpec(Spec):
     def _adds_up(self) -> "PatternsSpec":
         if len(self.patterns) != len(self.p):
             raise ValueError(f"{len(self.patterns)} patterns for {len(self.p)} probabilities")
-        if sum(self.p) > 1 + 1e-9:
+        if sum(self.p) > 1 + SUM_ROUNDING:
             raise ValueError(f"the probabilities add up to {sum(self.p):g}, above 1")
         if any(len(set(pattern)) < len(pattern) for pattern in self.patterns):
             raise ValueError("a pattern names a feature twice")
@@ -206,7 +208,31 @@ class LogNormalSpec(Spec):
     sigma: float = Field(gt=0)
 
 
-MagnitudeSpec = Annotated[UniformSpec | NormalSpec | LogNormalSpec, Field(discriminator="kind")]
+class ManifoldSpec(Spec):
+    """Features of ``dimension`` coordinates: a point of a shape around the origin.
+
+    A "sphere" has all its points, a "ring" ``points`` of a circle, a "simplex" its corners. The
+    gate is "correlated" with sets of that size: coordinates of a feature are on together.
+    """
+
+    kind: Literal["manifold"] = "manifold"
+    dimension: int = Field(ge=2)
+    shape: Literal["sphere", "ring", "simplex"]
+    points: int | None = Field(default=None, ge=3)
+    spread: float = Field(default=0.3, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _points_are_of_rings(self) -> "ManifoldSpec":
+        if (self.points is not None) != (self.shape == "ring"):
+            raise ValueError(f"points are of a ring, and a ring needs them; got a {self.shape}")
+        if self.shape == "ring" and self.dimension != 2:
+            raise ValueError(f"a ring has 2 dimensions, got {self.dimension}")
+        return self
+
+
+MagnitudeSpec = Annotated[
+    UniformSpec | NormalSpec | LogNormalSpec | ManifoldSpec, Field(discriminator="kind")
+]
 
 
 class FeaturesSpec(Spec):
@@ -230,6 +256,24 @@ class FeaturesSpec(Spec):
     inherit: bool = False
     repeat: int | None = Field(default=None, ge=1)
     unit_norm: bool = False
+
+    @model_validator(mode="after")
+    def _coordinates_are_on_together(self) -> "FeaturesSpec":
+        gate, magnitude = self.gate, self.magnitude
+        if not isinstance(magnitude, ManifoldSpec):
+            return self
+        together = isinstance(gate, SetsSpec) and gate.kind == "correlated"
+        if not together or gate.size != magnitude.dimension or self.inherit or self.unit_norm:  # type: ignore[union-attr]
+            raise ValueError(
+                f"features of {magnitude.dimension} dimensions go with a gate of kind "
+                f'"correlated" and size {magnitude.dimension}, without inherit or unit_norm'
+            )
+        return self
+
+    @property
+    def dimension(self) -> int:
+        """Coordinates of a feature; 1 where a feature is a line."""
+        return self.magnitude.dimension if isinstance(self.magnitude, ManifoldSpec) else 1
 
     @model_validator(mode="after")
     def _lengths(self) -> "FeaturesSpec":

@@ -70,7 +70,9 @@ def dimensions_per_feature(W: Array) -> Array:
 
 
 def superposition(W: Array) -> Array:
-    """How strongly all other features activate each one: ``sum_{j != i} (w_i / |w_i| . w_j)^2``.
+    """Return how strongly all other features activate each one.
+
+    It is ``sum_{j != i} (w_i / |w_i| . w_j)^2``.
 
     Parameters
     ----------

@@ -19,6 +19,9 @@ from toy.geometry.dimensionality import INTERFERENCE, REPRESENTED, connected_blo
 
 #: Largest distance, in circumradii, between a vertex and the ideal one (about 6 degrees).
 TOLERANCE = 0.1
+#: Largest difference of inner products, in squared circumradii, between a guessed basis and the
+#: ideal one: twice what vertices within `TOLERANCE` can differ by, so that it loses none.
+BASIS_TOLERANCE = 0.5
 IRREGULAR = "irregular"
 
 _POLYGONS = {3: "triangle", 5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "octagon"}
@@ -183,7 +186,7 @@ def _deviation(points: np.ndarray, ideal: np.ndarray) -> float:
         others = [range(k + 1, k + 2) for k in range(dimension - 1)]
     for rest in product(*others):
         images = [0, *rest]
-        if np.abs(gram[np.ix_(images, images)] - angles).max() > 0.5:
+        if np.abs(gram[np.ix_(images, images)] - angles).max() > BASIS_TOLERANCE:
             continue
         rotation, _ = orthogonal_procrustes(points[images], ideal[basis])
         for _ in range(3):

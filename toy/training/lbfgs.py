@@ -16,6 +16,9 @@ SUFFICIENT_DECREASE = 1e-4
 HALVINGS = 25
 #: Relative decrease of a loss that is no decrease.
 ROUNDING = 1e-14
+#: Least curvature ``s y / y y`` along a step for it to be remembered: less would be noise, or bend
+#: the wrong way, and its inverse is a length.
+LEAST_CURVATURE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ class _Memory:
     def add(self, s: Tensor, y: Tensor, moved: Tensor) -> None:
         """Remember a step of those that moved; forget everything about the others."""
         sy, yy = _dot(s, y), _dot(y, y)
-        good = moved[:, None] & (sy > 1e-12 * yy)
+        good = moved[:, None] & (sy > LEAST_CURVATURE * yy)
         weight = torch.where(good, 1 / torch.where(good, sy, 1.0), 0.0)
         kept = self._pairs[-(MEMORY - 1) :]
         self._pairs = [(s_, y_, w_ * moved[:, None]) for s_, y_, w_ in kept] + [(s, y, weight)]

@@ -19,10 +19,14 @@ COMMON: dict[str, float] = {
     "offset": 0.0,  # length of a constant added to all activations
     "tail": 0.0,  # of log-normal magnitudes, the standard deviation of the logarithm
     "signed": 0.0,  # whether values are normal with either sign
+    "constant": 0.0,  # whether every active feature is 1: what is always active together is one
     "samples": 20_000,  # for training
     "spectrum": 0.0,  # directions thin out over dimensions like i ** -spectrum
     "common": 0.0,  # expected cosine between two directions
 }
+
+#: Parameters that are on by their name alone.
+FLAGS = ("signed", "constant", "nested")
 
 
 def _independent(n: int, p: float = 0.1) -> dict[str, Any]:
@@ -51,17 +55,26 @@ def _exclusive(n: int, size: float = 4, p: float = 0.4) -> dict[str, Any]:
 
 
 def _hierarchy(
-    n: int, depth: float = 1, branching: float = 3, high: float = 0.15, low: float = 0.03,
-    alone: float = 0.3, nested: float = 0,
-) -> dict[str, Any]:  # fmt: skip
+    n: int,
+    depth: float = 1,
+    branching: float = 3,
+    high: float = 0.15,
+    low: float = 0.03,
+    alone: float = 0.3,
+    nested: float = 0,
+) -> dict[str, Any]:
     """Trees: a child is active only with its parent, at most one of siblings unless ``nested``."""
     depth, branching = int(depth), int(branching)
     tree = sum(branching**level for level in range(depth + 1))
     return {
-        "kind": "tree", "roots": max(1, n // (2 * tree)), "branching": branching, "depth": depth,
-        "p": {"exponent": 0.5, "high": high, "low": low}, "alone": alone,
+        "kind": "tree",
+        "roots": max(1, n // (2 * tree)),
+        "branching": branching,
+        "depth": depth,
+        "p": {"exponent": 0.5, "high": high, "low": low},
+        "alone": alone,
         "exclusive": not nested,
-    }  # fmt: skip
+    }
 
 
 GATES: dict[str, Callable[..., dict[str, Any]]] = {
@@ -130,15 +143,17 @@ def _given(problem_id: str, rest: str, allowed: dict[str, float]) -> dict[str, f
         if name in given:
             raise ValueError(f"{problem_id!r}: {name} is given twice.")
         try:
-            given[name] = float(value) if value or name not in ("signed", "nested") else 1.0
+            given[name] = float(value) if value or name not in FLAGS else 1.0
         except ValueError:
             raise ValueError(f"{problem_id!r}: {name} needs a number, as in {name}0.1.") from None
     return given
 
 
 def _magnitude(common: dict[str, float]) -> dict[str, Any]:
-    if common["tail"] and common["signed"]:
-        raise ValueError("Values are either signed or of a heavy tail: give one of the two.")
+    if sum(common[name] > 0 for name in ("tail", "signed", "constant")) > 1:
+        raise ValueError("Values are signed, of a heavy tail, or constant: give one of the three.")
+    if common["constant"]:
+        return {"kind": "normal", "mean": 1.0, "std": 0.0}
     if common["tail"]:
         return {"kind": "lognormal", "sigma": common["tail"]}
     if common["signed"]:

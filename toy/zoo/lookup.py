@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 from toy.zoo.families import family_spec
+from toy.zoo.manifolds import MANIFOLD_ZOO, manifold_spec
 from toy.zoo.planted import PLANTED_ZOO, planted
 from toy.zoo.trained import TRAINED_ZOO, relu
 
-ZOO: dict[str, dict[str, Any]] = TRAINED_ZOO | PLANTED_ZOO
+ZOO: dict[str, dict[str, Any]] = TRAINED_ZOO | PLANTED_ZOO | MANIFOLD_ZOO
 
 _PLANTED = re.compile(
     r"planted-(?P<n>\d+)in(?P<d>\d+)-p(?P<p>\d*\.?\d+)"
@@ -23,7 +24,8 @@ def list_problems() -> list[str]:
     Worlds of any size can be asked for besides those listed: planted ones as
     ``planted-{n}in{d}-p{p}[-noise{s}][-signed]/v1``, ReLU-output models as
     ``relu-{n}in{d}-p{p}/v1``, and members of the families of `toy.zoo.families` as
-    ``{family}-{n}in{d}[-{parameter}{value}]*/v1``.
+    ``{family}-{n}in{d}[-{parameter}{value}]*/v1``; features of several dimensions as
+    ``{circles,days,simplices,spheres}-{n}in{d}-p{p}[-noise{s}]/v1``.
     """
     return sorted(ZOO)
 
@@ -48,7 +50,8 @@ def lookup(problem_id: str) -> dict[str, Any]:
         )
     if match := _RELU.fullmatch(problem_id):
         return relu(int(match["n"]), int(match["d"]), float(match["p"]))
-    if (spec := family_spec(problem_id)) is not None:
+    spec = family_spec(problem_id) or manifold_spec(problem_id)
+    if spec is not None:
         return spec
     near = difflib.get_close_matches(problem_id, ZOO, n=3, cutoff=0.5)
     hint = f" Did you mean {', '.join(near)}?" if near else ""

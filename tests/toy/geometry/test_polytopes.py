@@ -6,13 +6,29 @@ import pytest
 from toy.geometry.polytopes import IRREGULAR, recognise, vertices
 
 CONNECTED = [
-    "single", "digon", "triangle", "pentagon", "hexagon", "heptagon", "octagon", "tetrahedron",
-    "square antiprism", "triangular prism", "cube", "icosahedron", "cuboctahedron", "dodecahedron",
-]  # fmt: skip
+    "single",
+    "digon",
+    "triangle",
+    "pentagon",
+    "hexagon",
+    "heptagon",
+    "octagon",
+    "tetrahedron",
+    "square antiprism",
+    "triangular prism",
+    "cube",
+    "icosahedron",
+    "cuboctahedron",
+    "dodecahedron",
+]
 PRODUCTS = [
-    "square", "octahedron", "16-cell", "triangular bipyramid", "pentagonal bipyramid",
+    "square",
+    "octahedron",
+    "16-cell",
+    "triangular bipyramid",
+    "pentagonal bipyramid",
     "hexagonal bipyramid",
-]  # fmt: skip
+]
 
 
 def embed(W: np.ndarray, d: int, seed: int, noise: float = 0.0) -> np.ndarray:
@@ -75,8 +91,11 @@ def test_lookalikes_keep_their_own_names():
 def test_a_product_without_a_name_lists_its_factors():
     W = np.zeros((11, 5))
     W[:3, :2], W[3:5, 2:3], W[5:7, 3:4], W[7:8, 4:] = (
-        vertices("triangle"), vertices("digon"), vertices("digon"), vertices("single"),
-    )  # fmt: skip
+        vertices("triangle"),
+        vertices("digon"),
+        vertices("digon"),
+        vertices("single"),
+    )
     found = recognise(W)
     assert found.name == "triangle + 2 × digon + single"
     assert found.counts == {"triangle": 1, "digon": 2, "single": 1}
