@@ -14,6 +14,16 @@ from unfold.arrays import unit_rows
 ALWAYS = 0.9
 #: Fewest samples that tell how magnitudes depend.
 FEWEST = 20
+#: How many times as often an ancestor is active: a feature that always comes with another is none.
+MORE = 1.02
+#: Share of the mean code of a feature from which it is plainly active, no mere correction.
+PLAIN = 0.3
+#: Least cosine of a child with a parent that it may hold; the same in deviations of chance.
+RELATED, BEYOND_CHANCE = 0.3, 4.0
+#: What a child holds of a parent, over the parent's own magnitude: about all of it.
+ALIKE = 0.7, 1.4
+#: Share of a child's samples in which the parent has a code, below which the child hides it.
+HALF = 0.5
 
 
 def parents_of(codes: sparse.csr_array) -> np.ndarray:
@@ -28,7 +38,7 @@ def parents_of(codes: sparse.csr_array) -> np.ndarray:
     for x in np.flatnonzero(count >= FEWEST):
         row = slice(together.indptr[x], together.indptr[x + 1])
         others, shared = together.indices[row], together.data[row]
-        above = others[(shared >= ALWAYS * count[x]) & (count[others] > 1.02 * count[x])]
+        above = others[(shared >= ALWAYS * count[x]) & (count[others] > MORE * count[x])]
         if len(above):
             parents[x] = above[count[above].argmin()]
     return parents
@@ -39,7 +49,7 @@ def _plainly_active(codes: sparse.csr_array) -> sparse.csr_array:
     count = np.maximum(np.bincount(codes.indices, minlength=codes.shape[1]), 1)
     mean = np.bincount(codes.indices, codes.data, minlength=codes.shape[1]) / count
     plain = sparse.csr_array(codes, copy=True)
-    plain.data = (codes.data > 0.3 * mean[codes.indices]).astype(np.float32)
+    plain.data = (codes.data > PLAIN * mean[codes.indices]).astype(np.float32)
     plain.eliminate_zeros()
     return plain
 
@@ -62,12 +72,12 @@ def without_parents(D: np.ndarray, magnitudes: sparse.csr_array) -> np.ndarray:
     mean = np.maximum(np.asarray(magnitudes.sum(axis=0)) / count, 1e-12)
     together = sparse.csr_array(active.T @ active)
     cosine = np.triu(D @ D.T, 1)
-    least = max(0.3, 4 / np.sqrt(D.shape[1]))
+    least = max(RELATED, BEYOND_CHANCE / np.sqrt(D.shape[1]))
     held: dict[int, list[int]] = {}
     for one, other in np.argwhere(cosine > least):
         x, y = (one, other) if count[one] < count[other] else (other, one)
-        alike = 0.7 < mean[x] * cosine[one, other] / mean[y] < 1.4
-        if alike and together[x, y] < 0.5 * count[x]:
+        alike = ALIKE[0] < mean[x] * cosine[one, other] / mean[y] < ALIKE[1]
+        if alike and together[x, y] < HALF * count[x]:
             held.setdefault(int(x), []).append(int(y))
     fresh = D.copy()
     for x, inside in held.items():

@@ -1,7 +1,8 @@
-"""Clusters of nearly parallel samples, however many and however rare: where single events are.
+"""Clusters of nearly parallel samples, however many and however rare.
 
-Samples of one event differ in magnitudes only and crowd around its direction; samples of several
-events at once hardly ever crowd. The frequent crowds are found in a small draw and set aside,
+Samples of one feature, or of one path of a hierarchy, differ in magnitudes only and cluster around
+its direction; samples of several at once hardly ever do. The frequent clusters are found in a small
+draw and set aside,
 so that the rare ones stand out of what is left.
 """
 
@@ -13,21 +14,34 @@ from scipy.sparse import csr_array
 
 from unfold.arrays import unit_rows
 from unfold.deadline import check_time
-from unfold.methods.atoms import separate
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.clustering.one_sparse import repeated_point
-from unfold.methods.codes import sparsest_codes
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Sparsest
+from unfold.methods.active_samples import CLUSTERED, active_samples, noise_norm
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded
+from unfold.same_direction import distinct, new
 
 #: Samples of the draws.
 DRAWS = (8_000, 25_000, 100_000)
 #: Dimensions that cosines are first looked at in.
 SKETCH = 128
-#: Samples that tell which norms crowd.
+#: Samples that tell which norms have neighbours.
 PROBES = 1_000
 #: Rows of a block of cosines.
 BLOCK = 1_000
-#: Dimensions below which lengths do not tell noise from features.
-FEW_DIMENSIONS = 8
+#: Cosine with a centre from which a sample belongs to its cluster, 22 degrees, and fewest samples
+#: that make one: random directions come that near, and so often, in few dimensions only.
+NEAR, LEAST = 0.93, 4
+#: Distance of a centre from a combination of others, in radii of the sphere, below which it is one:
+#: the width of a cluster, sine of 21 degrees.
+SUM_ERROR = 0.35
+#: Share of new clusters that must be no sums, for another and larger draw to be worth its while.
+MOSTLY = 0.5
+#: Quantile of the norms of samples with neighbours, all longer ones left out, and fewest of them
+#: that tell it.
+SOCIAL, FEWEST_SOCIAL = 0.95, 20
+#: Ridge of the combinations, and least correlation that one may gain from: rounding.
+RIDGE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +80,12 @@ class Neighbours:
             pairs.append(np.stack([row[upper], column[upper]]).astype(np.int32) + first)
         i, j = np.concatenate(pairs, axis=1)
         if d > SKETCH:
-            near = np.concatenate([
-                np.einsum("nd,nd->n", U[i[s : s + 50_000]], U[j[s : s + 50_000]]) > cosine
-                for s in range(0, max(len(i), 1), 50_000)
-            ])  # fmt: skip
+            near = np.concatenate(
+                [
+                    np.einsum("nd,nd->n", U[i[s : s + 50_000]], U[j[s : s + 50_000]]) > cosine
+                    for s in range(0, max(len(i), 1), 50_000)
+                ]
+            )
             i, j = i[near], j[near]
         rows, columns = np.concatenate([i, j]), np.concatenate([j, i])
         graph = csr_array((np.ones(len(rows), bool), (rows, columns)), shape=(n, n))
@@ -92,13 +108,13 @@ class Clusters:
     Attributes
     ----------
     centres : ndarray of shape (m, d)
-        Unit rows, the largest crowd first; no two within the angle of a crowd.
+        Unit rows, the largest cluster first; no two within the angle of a cluster.
     counts : ndarray of shape (m,)
         Samples of each.
     owner : ndarray of shape (n,)
-        The crowd that each sample belongs to, -1 for none.
+        The cluster that each sample belongs to, -1 for none.
     turned : float
-        Cosine that noise leaves between samples of one event, 1 without noise.
+        Cosine that noise leaves between samples of one cluster, 1 without noise.
     """
 
     centres: np.ndarray
@@ -107,37 +123,15 @@ class Clusters:
     turned: float
 
 
-def silence(X: np.ndarray, rng: np.random.RandomState) -> float:
-    """Return the norm of samples of nothing but noise, 0 where none are seen.
-
-    They are the shortest, all of about one length, and point anywhere; the shortest samples of
-    single features point where others do.
-    """
-    norms = np.linalg.norm(X, axis=1)
-    d = X.shape[1]
-    low, middle = np.quantile(norms, [0.002, 0.02])
-    # in few dimensions noise is of every length
-    if d < FEW_DIMENSIONS or not 0 < middle < 1.5 * low:
-        return 0.0
-    some = rng.permutation(np.flatnonzero(norms <= middle))[:500]
-    U = X[some] / norms[some, None]
-    cosine = np.abs(U @ U.T)
-    np.fill_diagonal(cosine, 0)
-    anywhere = np.median(cosine.max(axis=1)) < 5 / np.sqrt(d)
-    if not anywhere or np.linalg.norm(U.mean(axis=0)) > 3 / np.sqrt(len(U)):
-        return 0.0
-    return float(middle) / (1 - 2 / np.sqrt(2 * d))  # the length's lowest 50th, for its mean
-
-
 def find_clusters(
     X: np.ndarray,
     rng: np.random.RandomState,
     *,
-    near: float = 0.93,
-    least: int = 4,
+    near: float = NEAR,
+    least: int = LEAST,
     noise: float = 0.0,
 ) -> Clusters:
-    """Return the crowds of parallel samples that no few larger ones add up to.
+    """Return the clusters of parallel samples that no few larger ones add up to.
 
     Parameters
     ----------
@@ -145,50 +139,48 @@ def find_clusters(
         Samples less their bias.
     rng : RandomState
     near : float
-        Cosine with the centre from which a sample belongs to a crowd.
+        Cosine with the centre from which a sample belongs to a cluster.
     least : int
-        Fewest samples of a draw that make a crowd.
+        Fewest samples of a draw that make a cluster.
     noise : float
         Norm of samples of nothing but noise. Samples not much longer are left out.
     """
     n, d = X.shape
     norms = np.linalg.norm(X, axis=1)
-    typical = np.median(norms[norms > 0]) if norms.any() else 1.0
-    loud = np.flatnonzero(norms > max(0.1 * typical, 1.5 * noise))
-    centres, owner = np.empty((0, d), np.float32), np.full(len(loud), -1)
-    if len(loud) < least:
+    active = np.flatnonzero(active_samples(X, CLUSTERED, noise))
+    centres, owner = np.empty((0, d), np.float32), np.full(len(active), -1)
+    if len(active) < least:
         return Clusters(centres.astype(np.float64), np.empty(0, np.int64), np.full(n, -1), 1.0)
-    turned = turned_by(noise, norms[loud], d)
+    turned = turned_by(noise, norms[active], d)
     near = min(near, turned)
-    norms = norms[loud].astype(np.float32)
-    U = np.asarray(X[loud], np.float32) / norms[:, None]
-    longest = norm_of_crowds(U, norms, rng, near, least) if len(U) > DRAWS[0] else np.inf
+    norms = norms[active].astype(np.float32)
+    U = np.asarray(X[active], np.float32) / norms[:, None]
+    longest = norm_of_clusters(U, norms, rng, near, least) if len(U) > DRAWS[0] else np.inf
     for size in DRAWS:
         pool = np.flatnonzero((owner < 0) & (norms <= longest))
         draw = np.sort(rng.permutation(pool)[:size])
         found = peaks(U[draw], near, least, rng)
-        if len(centres) and len(found):
-            found = found[(found @ centres.T).max(axis=1) < near]
+        found = found[new(found, centres, near)]
         if not len(found):
             break
         mine = assigned(U, found, near, owner < 0)
         owner[mine >= 0] = mine[mine >= 0] + len(centres)
         fresh = np.arange(len(centres) + len(found)) >= len(centres)
         centres = np.concatenate([centres, found])
-        single = single_events(centres, np.bincount(owner[owner >= 0], minlength=len(centres)))
+        single = irreducible(centres, np.bincount(owner[owner >= 0], minlength=len(centres)))
         centres, owner = centres[single], renumbered(owner, single)
-        if single[fresh].mean() < 0.5 or len(pool) <= size:
+        if single[fresh].mean() < MOSTLY or len(pool) <= size:
             break
     counts = np.bincount(owner[owner >= 0], minlength=len(centres))
     order = np.argsort(-counts, kind="stable")
     everyone = np.full(n, -1)
-    everyone[loud] = np.append(np.argsort(order), -1)[owner]
+    everyone[active] = np.append(np.argsort(order), -1)[owner]
     centres = np.asarray(unit_rows(centres[order].astype(np.float64)))
     return Clusters(centres, counts[order], everyone, turned)
 
 
 def turned_by(noise: float, norms: np.ndarray, d: int) -> float:
-    """Return the cosine that noise of a norm leaves between nearly all samples of one event.
+    """Return the cosine that noise of a norm leaves between nearly all samples of one cluster.
 
     Shorter samples suffer more; the shortest, of features at their weakest, are left to it.
     """
@@ -202,23 +194,23 @@ def renumbered(owner: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.where(owner >= 0, place[owner], owner)
 
 
-def norm_of_crowds(
+def norm_of_clusters(
     U: np.ndarray, norms: np.ndarray, rng: np.random.RandomState, near: float, least: int
 ) -> float:
     """Return the norm below which nearly all samples that have neighbours lie.
 
-    Samples of many events at once are long, and would crowd out the others in a draw.
+    Samples of many features at once are long, and would leave the others no room in a draw.
     """
     probes = rng.permutation(len(U))[:PROBES]
     degree = np.zeros(len(probes), np.int64)
     for first in range(0, len(U), 20 * BLOCK):
         degree += (U[first : first + 20 * BLOCK] @ U[probes].T > near).sum(axis=0)
     social = norms[probes[degree > least]]
-    return float(np.quantile(social, 0.95)) if len(social) >= 20 else np.inf
+    return float(np.quantile(social, SOCIAL)) if len(social) >= FEWEST_SOCIAL else np.inf
 
 
 def peaks(U: np.ndarray, near: float, least: int, rng: np.random.RandomState) -> np.ndarray:
-    """Return centres (m, d) of crowds of unit rows, the densest first."""
+    """Return centres (m, d) of clusters of unit rows, the densest first."""
     neighbours = Neighbours.within(U, near, rng)
     free = neighbours.degree + 1 >= least
     found: list[np.ndarray] = []
@@ -236,7 +228,8 @@ def peaks(U: np.ndarray, near: float, least: int, rng: np.random.RandomState) ->
         free[point] = False
         if len(members) >= least:
             found.append(centre / np.linalg.norm(centre))
-    return separate(np.array(found, np.float32).reshape(-1, U.shape[1]), near)
+    centres = np.array(found, np.float32).reshape(-1, U.shape[1])
+    return centres[distinct(centres, cosine=near)]
 
 
 def assigned(
@@ -256,10 +249,10 @@ def assigned(
     return owner
 
 
-def single_events(centres: np.ndarray, counts: np.ndarray, error: float = 0.35) -> np.ndarray:
+def irreducible(centres: np.ndarray, counts: np.ndarray, error: float = SUM_ERROR) -> np.ndarray:
     """Return a mask of centres that no three more frequent ones add up to.
 
-    Two frequent events at once crowd too. Such sums are also near one another, and are dropped
+    Two frequent features at once cluster too. Such sums are also near one another, and are dropped
     until what is left explains none of the rest.
     """
     order = np.argsort(-counts, kind="stable")
@@ -283,9 +276,9 @@ def _sums_of_earlier(C: np.ndarray, error: float) -> np.ndarray:
     sums = np.zeros(len(C), bool)
     for _ in range(3):
         best = np.where(earlier, corr, -np.inf).argmax(axis=1)
-        usable = earlier[rows, best] & (corr[rows, best] > 1e-6)
+        usable = earlier[rows, best] & (corr[rows, best] > RIDGE)
         support = np.concatenate([support, best[:, None]], axis=1)
-        G = gram[support[:, :, None], support[:, None, :]] + 1e-6 * np.eye(support.shape[1])
+        G = gram[support[:, :, None], support[:, None, :]] + RIDGE * np.eye(support.shape[1])
         b = gram[rows[:, None], support]
         z = np.linalg.solve(G, b[:, :, None])[:, :, 0]
         left = 1 - (z * b).sum(axis=1)
@@ -295,20 +288,15 @@ def _sums_of_earlier(C: np.ndarray, error: float) -> np.ndarray:
     return sums
 
 
-class ClusterMethod(Recovery):
-    """Abstract method that reads directions off clusters of samples about the one that repeats."""
+class ClusterMethod(Encoded):
+    """Abstract method that reads directions off clusters of samples about their location."""
 
-    def _centred(self, X: np.ndarray) -> np.ndarray:
-        found = repeated_point(X)
-        self.mean_ = np.zeros(X.shape[1]) if found is None else found
-        return np.asarray((X - self.mean_).astype(X.dtype))
-
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sparsest_codes(X, self.components_, self.mean_))
+    def _encoder(self) -> Encoder:
+        return Sparsest(0.0, positive=True)
 
 
 class MeanShift(ClusterMethod):
-    """Directions of single events: what the sparsest code of the data is made of.
+    """Directions that samples cluster around: what the sparsest code of the data is made of.
 
     Clusters of nearly parallel samples are single features in a flat world, and whole paths from
     root to leaf where children are active only with their parents.
@@ -316,7 +304,7 @@ class MeanShift(ClusterMethod):
     Parameters
     ----------
     n_components : int, optional
-        Most directions; unless given, all that enough samples crowd around.
+        Most directions; unless given, all that enough samples cluster around.
     """
 
     card: ClassVar[MethodCard] = MethodCard(
@@ -324,14 +312,14 @@ class MeanShift(ClusterMethod):
         solves="peaks of the density of sample directions",
         paper="own; after Fukunaga and Hostetler 1975, mean shift",
         cost="O(M^2 d) for M = 100,000 samples at most",
-        fails="more than about four events at once; reads paths, not features, in a hierarchy",
+        fails="more than about four features at once; reads paths, not features, in a hierarchy",
         enumerates=True,
     )
 
     def _fit(self, X: np.ndarray) -> None:
-        centred, rng = self._centred(X), self._rng()
-        centres = find_clusters(centred, rng, noise=silence(centred, rng)).centres
+        rng = self._rng()
+        centres = find_clusters(X, rng, noise=noise_norm(X, rng)).centres
         if not len(centres):
             self.status_ = FitStatus.STALLED
-            centres = centred[np.linalg.norm(centred, axis=1).argmax()][None]
+            centres = X[np.linalg.norm(X, axis=1).argmax()][None]
         self.components_ = centres[: self.n_components]

@@ -13,8 +13,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from unfold.arrays import unit_rows
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.codes import sparsest_codes
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Sparsest
+from unfold.methods.active_samples import REPEATING, active_samples
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded
+from unfold.same_direction import new
 
 
 def parallel_groups(
@@ -65,20 +69,18 @@ def ray_directions(
     directions : ndarray of shape (m, d)
     counts : ndarray of shape (m,)
     """
-    norms = np.linalg.norm(X, axis=1)
-    positive = norms > 2e-2 * (np.median(norms[norms > 0]) if (norms > 0).any() else 1.0)
-    kept = np.flatnonzero(positive)
+    kept = np.flatnonzero(active_samples(X, REPEATING))
     if len(kept) < least:
         return np.empty((0, X.shape[1])), np.empty(0, np.int64)
     if tolerance is None:
         tolerance = 3e-6 if X.dtype == np.float32 else 1e-9
-    U = np.asarray(X[kept], np.float64) / norms[kept, None]
+    U = np.asarray(X[kept], np.float64) / np.linalg.norm(X[kept], axis=1)[:, None]
     labels = parallel_groups(U, tolerance, rng)
     counts = np.bincount(labels)
     d = X.shape[1]
     # chance neighbours of a point if directions were spread evenly over the sphere
-    crowd = len(U) * (2 * tolerance) ** (d - 1) / 2.0
-    enough = max(least, int(np.ceil(1 + 20 * crowd + 10 * np.sqrt(crowd))))
+    chance = len(U) * (2 * tolerance) ** (d - 1) / 2.0
+    enough = max(least, int(np.ceil(1 + 20 * chance + 10 * np.sqrt(chance))))
     chosen = np.flatnonzero(counts >= enough)
     if not len(chosen):
         return np.empty((0, d)), np.empty(0, np.int64)
@@ -101,7 +103,7 @@ def density_peaks(
     n_points: int = 6000,
     apart: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return directions around which unit samples crowd: rays blurred by noise.
+    """Return directions around which unit samples cluster: those of one feature, blurred by noise.
 
     Parameters
     ----------
@@ -114,30 +116,27 @@ def density_peaks(
     n_points : int
         Samples drawn.
     apart : float, optional
-        Cosine with a peak below which another is looked for; that of two crowds that do not
+        Cosine with a peak below which another is looked for; that of two clusters that do not
         overlap unless given.
     """
     apart = 2 * cosine**2 - 1 if apart is None else apart
     norms = np.linalg.norm(X, axis=1)
     draw = rng.permutation(np.flatnonzero(norms > 0))[:n_points]
     U = np.asarray(X[draw], np.float32) / norms[draw, None].astype(np.float32)
-    crowd = np.concatenate(
-        [(U[s : s + 1000] @ U.T > cosine).sum(1) for s in range(0, len(U), 1000)]
-    )
+    near = np.concatenate([(U[s : s + 1000] @ U.T > cosine).sum(1) for s in range(0, len(U), 1000)])
     found: list[np.ndarray] = []
     counts: list[int] = []
-    free = crowd >= least
+    free = near >= least
     while free.any():
-        index = int(np.where(free, crowd, -1).argmax())
+        index = int(np.where(free, near, -1).argmax())
         peak = U[index]
         free &= U @ peak < cosine
         for _ in range(4):
-            near = U @ peak > cosine
-            peak = U[near].sum(0)
+            peak = U[U @ peak > cosine].sum(0)
             peak = peak / np.linalg.norm(peak)
         aligned = U @ peak
         free &= aligned < apart
-        if not found or float((np.stack(found) @ peak).max()) < cosine:
+        if not found or new(peak[None], np.stack(found), cosine)[0]:
             found.append(peak)
             counts.append(int((aligned > cosine).sum()))
     if not found:
@@ -173,12 +172,12 @@ def frequent(
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class OneSparse(Recovery):
-    """Directions that several samples share exactly, or crowd around where there is noise.
+class OneSparse(Encoded):
+    """Directions that several samples share exactly, or cluster around where there is noise.
 
     A sample with one active feature lies on that feature's ray, so that parallel samples name
     the feature, and their number grows with the square of nothing but luck: without noise this
-    is exact and tells how many features there are. A bias is found where it repeats.
+    is exact and tells how many features there are.
 
     Parameters
     ----------
@@ -207,21 +206,18 @@ class OneSparse(Recovery):
 
     def _fit(self, X: np.ndarray) -> None:
         rng = self._rng()
-        bias = repeated_point(X)
-        centred = X if bias is None else (X - bias).astype(X.dtype)
         directions, counts = np.empty((0, X.shape[1])), np.empty(0, np.int64)
         if self.noise == 0:
-            directions, counts = frequent(*ray_directions(centred, rng))
+            directions, counts = frequent(*ray_directions(X, rng))
         if not len(directions):
             spread = X.shape[1] * max(self.noise, 0.02) ** 2
-            directions, counts = density_peaks(centred, rng, cosine=1 - min(2 * spread, 0.3))
+            directions, counts = density_peaks(X, rng, cosine=1 - min(2 * spread, 0.3))
         if not len(directions):
-            largest = np.linalg.norm(centred, axis=1).argmax()
-            directions, counts = centred[largest : largest + 1], np.ones(1, np.int64)
+            largest = np.linalg.norm(X, axis=1).argmax()
+            directions, counts = X[largest : largest + 1], np.ones(1, np.int64)
             self.status_ = FitStatus.STALLED
         self.components_ = directions[: self.n_components]
         self.counts_ = counts[: self.n_components]
-        self.mean_ = np.zeros(X.shape[1]) if bias is None else bias
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=0.0))
+    def _encoder(self) -> Encoder:
+        return Sparsest(0.0, positive=True)

@@ -6,20 +6,36 @@ import numpy as np
 from scipy import sparse
 
 from unfold.deadline import check_time
-from unfold.methods.atoms import separate
+from unfold.methods.active_samples import CLUSTERED, active_samples
 from unfold.methods.clustering.ancestry import without_parents
-from unfold.methods.clustering.local_subspaces import local_subspaces, meet
+from unfold.methods.clustering.local_subspaces import intersections, local_subspaces
 from unfold.methods.clustering.mean_shift import find_clusters
-from unfold.methods.dictionary_learning.refinement import weighted_update
+from unfold.methods.dictionary_learning.optimal_directions import optimal_directions
+from unfold.methods.dictionary_learning.refinement import RIDGE
+from unfold.same_direction import APART, LEARNED, distinct, new
 
 #: Price of a code, as a share of a sample's norm: above what unrelated directions correlate.
 PRICE = 0.05
 #: Residual, as a share of the norm, from which a sample counts as unexplained.
 UNEXPLAINED = 0.1
+#: Share of samples that are explained in any case, so that what they leave is noise, and the norms
+#: of noise up to which others are.
+SURELY, ABOVE = 0.2, 1.25
 #: Share of the median usage below which a direction is suspected of being a sum of others.
 RARE = 0.5
 #: Cosine from which one of two directions is suspected of being the other.
 TWINS = 0.8
+#: Cosines with a centre from which residuals belong to a cluster, and to its subspace: wider than
+#: those of samples, since what is known is taken out with an error.
+WIDE, INSIDE = 0.85, 0.9
+#: Share of all directions that are new or moved, below which a round changes nothing.
+SETTLED = 0.01
+#: Share of a direction's samples that must do without it for it to go.
+MOST = 0.5
+#: Residual, as a share of the norm, below which all samples weigh alike.
+CLOSE = 0.01
+#: Cosine from which new directions are one: known ones take different parts out of one missing.
+PARTS = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +84,8 @@ class Explained:
         codes = sparse.csr_array(sparse.vstack(parts))
         residual = Y - codes @ D
         size = np.linalg.norm(residual, axis=1)
-        # a fifth of the samples or more are explained: what they leave is noise, known or not
-        noise = max(noise, float(np.quantile(size * norms, 0.2)))
-        met = size < np.maximum(UNEXPLAINED, 1.25 * noise / norms)
+        noise = max(noise, float(np.quantile(size * norms, SURELY)))
+        met = size < np.maximum(UNEXPLAINED, ABOVE * noise / norms)
         return cls(Y, norms, codes, residual, noise, met)
 
     @property
@@ -84,13 +99,7 @@ class Explained:
         return sparse.csr_array(self.codes[self.met] * self.norms[self.met, None])
 
 
-def audible_samples(X: np.ndarray, noise: float) -> np.ndarray:
-    """Return the samples that are more than noise."""
-    norms = np.linalg.norm(X, axis=1)
-    return X[norms > max(0.1 * np.median(norms[norms > 0]), 1.5 * noise)]
-
-
-def completed(
+def grow_from_residuals(
     X: np.ndarray,
     D: np.ndarray,
     rng: np.random.RandomState,
@@ -99,7 +108,7 @@ def completed(
     tree: bool = False,
     max_rounds: int = 4,
 ) -> tuple[np.ndarray, Explained]:
-    """Add what the residuals of unexplained samples crowd around, until that is nothing new.
+    """Add what the residuals of unexplained samples cluster around, until that is nothing new.
 
     Where all but one feature of a sample is known, its residual points along that one. Each round
     also refines all directions by least squares on explained samples, takes out of children what
@@ -114,7 +123,7 @@ def completed(
     noise : float
         Norm of samples of nothing but noise.
     tree : bool
-        Whether to look for fans in the residuals, and for parents in their children.
+        Whether to look for local subspaces of the residuals, and for parents in their children.
     max_rounds : int
 
     Returns
@@ -123,29 +132,29 @@ def completed(
     explained : Explained
         The samples of the last round.
     """
-    X = audible_samples(X, noise)
+    X = X[active_samples(X, CLUSTERED, noise)]
     for _ in range(max_rounds):
         check_time()
         draw = X[rng.permutation(len(X))[: max(20_000, 12 * len(D))]]
         now = Explained.by(D, draw, noise)
         rest = now.residual[~now.met]
         blur = noise / np.median(now.norms)
-        crowds = find_clusters(rest, rng, near=0.85, noise=blur)
-        fresh = crowds.centres
+        clusters = find_clusters(rest, rng, near=WIDE, noise=blur)
+        fresh = clusters.centres
         if tree:
-            nodes = meet(local_subspaces(rest, crowds, near=0.9))
+            nodes = intersections(local_subspaces(rest, clusters, near=INSIDE))
             fresh = np.array([node.direction for node in nodes]).reshape(-1, D.shape[1])
-        # in few dimensions known directions take different parts out of the same missing one
-        fresh = separate(fresh[(fresh @ D.T).max(axis=1) < 0.9], 0.6)
+        fresh = fresh[new(fresh, D, APART)]
+        fresh = fresh[distinct(fresh, cosine=PARTS)]
         if len(fresh):
             D = np.concatenate([D, fresh])
             now = Explained.by(D, draw, noise)
-        clean = refined(D, now)
+        clean = refitted(D, now)
         if tree:
             clean = without_parents(clean, now.magnitudes)
-        moved = int(((clean * D).sum(axis=1) < 0.98).sum())
+        moved = int(((clean * D).sum(axis=1) < LEARNED).sum())
         D = clean[now.usage >= min(3, now.usage.max())]
-        if len(fresh) + moved < 0.01 * len(D):
+        if len(fresh) + moved < SETTLED * len(D):
             break
     return without_surplus(D, draw, noise, rng)
 
@@ -187,12 +196,14 @@ def indispensable(
         still = other.met & (more <= 1)
         of_each = sparse.csr_array(users)[rows].astype(np.float64)
         share = (of_each.T @ still.astype(np.float64)) / np.maximum(of_each.sum(axis=0), 1)
-        kept[group[share > 0.5]] = False
+        kept[group[share > MOST]] = False
     return kept
 
 
-def refined(D: np.ndarray, now: Explained) -> np.ndarray:
+def refitted(D: np.ndarray, now: Explained) -> np.ndarray:
     """Return directions after a least-squares step on explained samples, close ones first."""
     size = np.linalg.norm(now.residual, axis=1)
-    weights = now.met / (size**2 + 0.01**2)
-    return weighted_update(now.Y, D, now.codes, weights / weights.max(), ridge=1e-6)
+    weights = now.met / (size**2 + CLOSE**2)
+    return optimal_directions(
+        now.Y, D, now.codes, weights / weights.max(), ridge=RIDGE, share_of="own"
+    )

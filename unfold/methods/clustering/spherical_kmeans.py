@@ -6,9 +6,18 @@ from typing import ClassVar, final
 import numpy as np
 
 from unfold.arrays import root_mean_square, unit_rows
-from unfold.methods.atoms import distinct, drawn_samples, width
+from unfold.methods.atoms import (
+    distinct,
+    drawn_samples,
+    mean_directions,
+    nearest_directions,
+    width,
+)
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
+
+#: Largest coordinate of a residual, in root mean square norms, that is rounding.
+ROUNDING = 1e-6
 
 
 @final
@@ -58,30 +67,32 @@ class SphericalKMeans(SparseCoder):
         owner = np.full(len(X), -1)
         self.status_ = FitStatus.MAX_ITER
         for i in range(self.max_iter):
-            inner = X @ D.T
-            before, owner = owner, (inner if self.positive else np.abs(inner)).argmax(axis=1)
+            before = owner
+            owner, length = nearest_directions(X, D, positive=self.positive)
             self.n_iter_ = i + 1
             if np.array_equal(before, owner):
                 self.status_ = FitStatus.CONVERGED
                 break
-            size = inner[np.arange(len(X)), owner]
-            weights = np.zeros_like(inner)
-            weights[np.arange(len(X)), owner] = np.maximum(size, 0) if self.positive else size
-            mean = weights.T @ X
-            D = np.where(np.linalg.norm(mean, axis=1, keepdims=True) > 0, unit_rows(mean), D)
+            D = mean_directions(X, D, owner, length)
             if i < self.max_iter // 2:
-                self._reseed(X, D, weights, rng)
+                self._reseed(X, D, owner, length, rng)
         usage = np.bincount(owner, minlength=len(D))
         if self.n_components is None:
             D = D[distinct(D, usage, positive=self.positive)]
         self.components_ = D
 
     def _reseed(
-        self, X: np.ndarray, D: np.ndarray, weights: np.ndarray, rng: np.random.RandomState
+        self,
+        X: np.ndarray,
+        D: np.ndarray,
+        owner: np.ndarray,
+        length: np.ndarray,
+        rng: np.random.RandomState,
     ) -> None:
         """Move centres that are empty, or double another, to badly fitted samples."""
-        good = distinct(D, np.count_nonzero(weights, axis=0), positive=self.positive)
-        residual = X - weights @ D
-        if not good.all() and np.abs(residual).max() > 1e-6:
+        usage = np.bincount(owner[length != 0], minlength=len(D))
+        good = distinct(D, usage, positive=self.positive)
+        residual = X - length[:, None] * D[owner]
+        if not good.all() and np.abs(residual).max() > ROUNDING:
             far = np.linalg.norm(residual, axis=1) ** 2
             D[~good] = unit_rows(X[rng.choice(len(X), int((~good).sum()), p=far / far.sum())])

@@ -5,17 +5,15 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import root_mean_square, unit_rows
+from unfold.arrays import root_mean_square
 from unfold.deadline import check_time
-from unfold.methods.atoms import drawn_samples, merge, needed, sums, width
+from unfold.methods.atoms import drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder, sparse_codes
+from unfold.methods.dictionary_learning.optimal_directions import directions_and_offset
+from unfold.methods.dictionary_learning.pruning import merge, needed, sums
 from unfold.methods.location import geometric_median, tame
 from unfold.sparse_coding.debias import debias
-
-#: Ridge towards the last dictionary, as a share of the mean energy of an atom's codes, and towards
-#: the last offset, as a share of the samples: enough to solve by, too little to hold anything.
-RIDGE, OFFSET_RIDGE = 1e-3, 1e-9
 
 #: (alpha at the start, alpha at the end, extra atoms that make an atom needed) of each round.
 ROUNDS = ((0.3, 0.02, 0.1), (0.2, 0.02, 0.2), (0.1, 0.01, 0.3))
@@ -134,63 +132,3 @@ class AlternatingDictionary(SparseCoder):
         usage = np.count_nonzero(codes, axis=0)
         self.components_ = D[np.argsort(-usage, kind="stable")[: self.n_components]]
         return offset
-
-
-def optimal_directions(
-    X: np.ndarray, D: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the dictionary that best explains ``X`` by ``codes``, in unit rows.
-
-    Least squares over all atoms at once, with a trace of ridge towards ``D``, so that an atom
-    that no sample uses stays where it is.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-    D : ndarray of shape (k, d)
-    codes : ndarray of shape (n, k)
-    weights : ndarray of shape (n,), optional
-        Of the samples' squared errors.
-
-    Returns
-    -------
-    ndarray of shape (k, d)
-    """
-    weighted = codes if weights is None else codes * (weights / weights.mean())[:, None]
-    gram = weighted.T @ codes
-    ridge = max(RIDGE * float(np.trace(gram)) / len(D), np.finfo(np.float64).tiny)
-    moved = np.linalg.solve(gram + ridge * np.eye(len(D)), weighted.T @ X + ridge * D)
-    return unit_rows(moved)
-
-
-def directions_and_offset(
-    X: np.ndarray,
-    D: np.ndarray,
-    codes: np.ndarray,
-    offset: np.ndarray,
-    weights: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the dictionary, in unit rows, and the offset that best explain ``X`` by ``codes``.
-
-    As `optimal_directions`, over the atoms and the offset together: fitted apart, each would
-    take up what the other leaves.
-
-    Parameters
-    ----------
-    X, D, codes, weights
-        As in `optimal_directions`.
-    offset : ndarray of shape (d,)
-
-    Returns
-    -------
-    directions : ndarray of shape (k, d)
-    offset : ndarray of shape (d,)
-    """
-    Z = np.column_stack([codes, np.ones(len(X))])
-    weighted = Z if weights is None else Z * (weights / weights.mean())[:, None]
-    gram = weighted.T @ Z
-    ridge = max(RIDGE * float(np.trace(gram[:-1, :-1])) / len(D), np.finfo(np.float64).tiny)
-    hold = np.append(np.full(len(D), ridge), OFFSET_RIDGE * gram[-1, -1])
-    start = np.vstack([D, offset])
-    moved = np.linalg.solve(gram + np.diag(hold), weighted.T @ X + hold[:, None] * start)
-    return unit_rows(moved[:-1]), moved[-1]

@@ -1,22 +1,25 @@
-"""Directions that independent runs of one learner agree on: the road of few samples."""
+"""Directions that independent runs of one learner agree on: for few samples."""
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from unfold.arrays import root_mean_square
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Lasso
 from unfold.methods.atoms import drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
-from unfold.methods.codes import SparseCoder, sparse_codes
+from unfold.methods.codes import SparseCoder
 from unfold.methods.dictionary_learning.ksvd import HINTS, KSVD
+from unfold.same_direction import APART, SAME, distinct
 from unfold.sparse_coding.description_length import description_length
 
-#: Cosine from which atoms of two runs are the same, and below which two atoms are different.
-SAME, DIFFERENT = 0.97, 0.9
 #: Share of the runs that must have found an atom.
 QUORUM = 0.4
+#: Median share of the runs from which the result counts as settled.
+MAJORITY = 0.5
 #: Share of the samples that choose by description length, and most of them.
 JUDGES, MOST_JUDGES = 0.2, 2000
 #: Atoms used this much less than the median one are not counted.
@@ -100,7 +103,7 @@ class Consensus(SparseCoder):
         order = np.argsort(-votes, kind="stable")
         self.components_, self.votes_ = D[order], votes[order]
         self.n_iter_ = self.max_iter
-        self.status_ = FitStatus.CONVERGED if np.median(votes) > 0.5 else FitStatus.STALLED
+        self.status_ = FitStatus.CONVERGED if np.median(votes) > MAJORITY else FitStatus.STALLED
 
     def _chosen(self, X: np.ndarray, rng: np.random.RandomState) -> _Setting:
         """Return the setting under which held-out samples are described shortest."""
@@ -143,10 +146,8 @@ class Consensus(SparseCoder):
             D, votes = D[used], votes[used]
         return D, votes
 
-    def _encode(self, X: Any) -> Any:
-        return sparse_codes(
-            self._centred(X), self._atoms(X), self.alpha * self.scale_, positive=self.positive_
-        )
+    def _encoder(self) -> Encoder:
+        return Lasso(self.alpha * self.scale_, self.positive_)
 
 
 def elected(runs: list[np.ndarray], *, positive: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -172,10 +173,5 @@ def elected(runs: list[np.ndarray], *, positive: bool) -> tuple[np.ndarray, np.n
     for run in range(len(runs)):
         found[:, run] = (cosine[:, owner == run] >= SAME).any(axis=1)
     votes = found.mean(axis=1)
-    kept: list[int] = []
-    free = np.ones(len(pool), bool)
-    for i in np.argsort(-votes, kind="stable"):
-        if free[i]:
-            kept.append(int(i))
-            free &= cosine[i] < DIFFERENT
+    kept = distinct(pool, votes, cosine=APART, positive=positive)
     return pool[kept], votes[kept]

@@ -17,20 +17,6 @@ class ITKrM(PursuitLearner):
     Atoms of a sample are those with the largest inner products, all chosen at once; an atom
     becomes the signed mean of its samples' residuals, its own part added back.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        By default four a dimension, less those that end up unused or doubled.
-    n_active : int, optional
-        Active atoms of a sample; by default about the root of d.
-    positive : bool
-        Whether codes are non-negative.
-    alpha : float
-        Weight of the L1 penalty in `transform`, as a share of the root mean square norm.
-    max_iter : int
-    max_samples : int
-        Samples used, drawn at random where there are more.
-
     References
     ----------
     Schnass 2018, Convergence radius and sample complexity of ITKM algorithms for dictionary

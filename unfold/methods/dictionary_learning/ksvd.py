@@ -17,6 +17,13 @@ from unfold.methods.atoms import (
 )
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
+from unfold.methods.dictionary_learning.optimal_directions import optimal_directions
+from unfold.same_direction import LEARNING
+
+#: Shares of the run over which supports grow from one atom, and idle atoms are replaced.
+GROWING, REPLACING = 0.6, 0.9
+#: Share of the mean usage below which an atom is idle.
+IDLE = 0.05
 
 HINTS = {"n_components": "n_features", "n_active": "mean_active", "positive": "positive"}
 
@@ -73,10 +80,10 @@ class PursuitLearner(SparseCoder):
         """Return a dictionary learned on ``X``, of unit mean square norm, from a start ``D``."""
         for i in range(self.max_iter):
             check_time()
-            growth = min(1.0, i / max(1, 0.6 * self.max_iter))
+            growth = min(1.0, i / max(1, GROWING * self.max_iter))
             codes = self.pursued(X, D, max(1, round(growth * n_active)))
             D = self._update(X, D, codes)
-            if i < 0.9 * self.max_iter:
+            if i < REPLACING * self.max_iter:
                 D = self._replaced(X, D, codes, rng)
         return D
 
@@ -99,7 +106,7 @@ class PursuitLearner(SparseCoder):
         self, X: np.ndarray, D: np.ndarray, codes: np.ndarray, rng: np.random.RandomState
     ) -> np.ndarray:
         usage = np.count_nonzero(codes, axis=0)
-        good = distinct(D, usage, positive=self.positive, least=0.05, coherence=0.95)
+        good = distinct(D, usage, positive=self.positive, least=IDLE, coherence=LEARNING)
         if not good.all():
             residuals = X - codes @ D
             if np.any(residuals):
@@ -172,20 +179,6 @@ class KSVD(PursuitLearner):
 class MOD(PursuitLearner):
     """Method of optimal directions: least squares for all atoms at once.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        By default four a dimension, less those that end up unused or doubled.
-    n_active : int, optional
-        Most active atoms of a sample; by default about the root of d.
-    positive : bool
-        Whether codes are non-negative.
-    alpha : float
-        Weight of the L1 penalty in `transform`, as a share of the root mean square norm.
-    max_iter : int
-    max_samples : int
-        Samples used, drawn at random where there are more.
-
     References
     ----------
     Engan, Aase & Husøy 1999, Method of optimal directions for frame design.
@@ -202,8 +195,6 @@ class MOD(PursuitLearner):
     )
 
     def _update(self, X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        from unfold.methods.dictionary_learning.alternating import optimal_directions
-
         return optimal_directions(X, D, codes)
 
 

@@ -1,6 +1,6 @@
 """One minibatch after another: sparse codes, atom steps, offset, replacement of idle atoms.
 
-`Minibatch` is the engine of `MinibatchDictionary`: it holds the state of a run and nothing that
+`Minibatch` is the engine of `OnlineDictionary`: it holds the state of a run and nothing that
 grows with the number of samples. Atoms step on the residual of the batch, each by the share that
 the batch has in all codes the atom ever had, older ones forgotten: no matrix of atoms by atoms is
 held, so that cost is that of coding.
@@ -13,7 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from unfold.arrays import unit_rows
+from unfold.methods.atoms import mean_directions, nearest_directions
 from unfold.methods.location import location, outlier_bound
+from unfold.same_direction import SAME
 
 #: L1 codes are shrunk and want more atoms than a pursuit for the same error: with half as many
 #: again in training, pursuit codes of ``n_active`` atoms explain most (token activations).
@@ -24,8 +26,10 @@ ALPHA = 0.1
 TOLERANCE = 0.03
 #: Weight of the newest batch, ``(t + 1) ** -DECAY`` at step t, never below ``LEAST_SHARE``.
 DECAY, LEAST_SHARE = 0.7, 0.005
-#: Share of the mean usage below which an atom is idle; cosine from which two atoms are one.
-IDLE, DOUBLED = 0.01, 0.97
+#: Share of the mean usage below which an atom is idle.
+IDLE = 0.01
+#: Share of the samples' norm that is left where only the rounding of single precision is.
+ROUNDING = 1e-5
 #: Samples an atom, and rounds, of the k-means that atoms start from.
 START_SAMPLES, START_ROUNDS = 12, 3
 #: Atoms compared, or samples assigned, at a time.
@@ -111,6 +115,10 @@ class Minibatch:
         self.step += 1
         return float(change.mean())
 
+    def again(self, D: np.ndarray) -> "Minibatch":
+        """Return a run with other atoms, that has forgotten the codes they ever had."""
+        return replace(self, D=D, step=0, energy=np.zeros(len(D)), usage=np.zeros(len(D)))
+
     def replace(self, X: np.ndarray, rng: np.random.RandomState) -> int:
         """Move atoms that are idle, or double a busier one, to badly explained directions."""
         idle = ~self.distinct(self.usage, least=IDLE)
@@ -119,7 +127,7 @@ class Minibatch:
             return 0
         Y = self.prepared(X)
         R = Y - self.codes(Y) @ self.D
-        if np.linalg.norm(R) <= 1e-5 * np.linalg.norm(Y):  # nothing but rounding is left
+        if np.linalg.norm(R) <= ROUNDING * np.linalg.norm(Y):
             return 0
         self.D[idle] = kmeans_directions(R, int(idle.sum()), rng, positive=self.positive)
         # an atom that has just come follows its first samples
@@ -134,7 +142,7 @@ class Minibatch:
         for i in range(0, len(self.D), BLOCK):
             cosine = self.D[i : i + BLOCK] @ self.D.T
             cosine = cosine if self.positive else np.abs(cosine)
-            busier = (cosine > DOUBLED) & (rank[None] < rank[i : i + BLOCK, None]) & alive[None]
+            busier = (cosine > SAME) & (rank[None] < rank[i : i + BLOCK, None]) & alive[None]
             alive[i : i + BLOCK] &= ~busier.any(axis=1)
         alive[usage.argmax()] = True
         return alive
@@ -171,21 +179,12 @@ def kmeans_directions(
     D = np.concatenate([drawn, rng.standard_normal((k - some, X.shape[1]))])
     D = np.ascontiguousarray(unit_rows(D), np.float32)
     for _ in range(START_ROUNDS if len(X) > k else 0):
-        owner, value = np.empty(len(X), np.int64), np.empty(len(X), np.float32)
-        for i in range(0, len(X), BLOCK):
-            inner = X[i : i + BLOCK] @ D.T
-            rows = np.arange(len(inner))
-            best = (inner if positive else np.abs(inner)).argmax(axis=1)
-            owner[i : i + BLOCK], value[i : i + BLOCK] = best, inner[rows, best]
-        value = np.maximum(value, 0) if positive else value
-        Z = sparse.csr_array((value, owner, np.arange(len(X) + 1)), shape=(len(X), k))
-        sums = Z.T @ X
-        used = np.linalg.norm(sums, axis=1) > 0
-        D[used] = unit_rows(sums[used])
-        empty = int((~used).sum())
-        if empty:
-            D[~used] = unit_rows(X[rng.choice(len(X), empty)])
-    return D
+        owner, length = nearest_directions(X, D, positive=positive)
+        D = mean_directions(X, D, owner, length)
+        empty = np.flatnonzero(np.bincount(owner, np.abs(length), minlength=k) == 0)
+        if len(empty):
+            D[empty] = unit_rows(X[rng.choice(len(X), len(empty))])
+    return np.ascontiguousarray(D, np.float32)
 
 
 def begin(

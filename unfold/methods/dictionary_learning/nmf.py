@@ -11,7 +11,7 @@ from unfold.arrays import root_mean_square, unit_rows
 from unfold.methods.atoms import distinct, drawn_samples, width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
-from unfold.methods.dictionary_learning.alternating import optimal_directions
+from unfold.methods.dictionary_learning.optimal_directions import optimal_directions
 
 
 @final

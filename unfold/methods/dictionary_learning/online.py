@@ -1,117 +1,280 @@
-"""Our online dictionary learner: surrogate statistics, coordinate steps, replacement."""
+"""Our online dictionary learner: codes of a batch, atom steps, offset, elimination."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import root_mean_square, to_numpy, unit_rows
-from unfold.methods.atoms import distinct, drawn_samples, from_residuals, width
-from unfold.methods.base import MethodCard
-from unfold.methods.codes import SparseCoder, sparse_codes
+from unfold.arrays import to_numpy, unit_rows
+from unfold.deadline import check_time
+from unfold.io.formats.dictionary import Dictionary
+from unfold.methods.atoms import width
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import SparseCoder
+from unfold.methods.dictionary_learning.elimination import eliminate
+from unfold.methods.dictionary_learning.minibatch import as_arrays, begin, from_arrays
+from unfold.methods.dictionary_learning.optimal_directions import directions_and_offset
 from unfold.methods.streaming import Streaming, rows_of
+from unfold.sparse_coding.description_length import ERRORS, Description, shortest, within
+from unfold.sparse_coding.encode import sparse_encode
+
+#: Share of the steps over which the penalty falls and idle atoms are replaced, and replacements.
+REPLACING, REPLACEMENTS = 0.4, 20
+#: Shares of the steps after which atoms that do not pay for themselves go.
+CUTS = (0.55, 0.7, 0.8, 0.9)
+#: L1 penalty of the first step, in root mean square norms: one or two atoms a sample.
+COARSE = 0.3
+#: Noise, in its standard deviation at an atom, that the penalty keeps out after a cut.
+ABOVE_NOISE = 2.0
+#: Samples that atoms are weighed on, and those on which the error of their codes is chosen.
+WEIGHED, CHOSEN = 16_384, 2048
+#: Most atoms that elimination, and least squares over all atoms, are done for: both take time that
+#: grows as their cube, and single precision no longer tells what the last one saves.
+MANY = 4096
+#: Atoms learned for each of a given number, up to so many: some end between two features.
+SURPLUS, FEW = 2, 256
+#: Least squares after the last step, and the share of the samples that decides for them.
+REFITS, DECIDES = 5, 0.25
+#: Times that least squares and elimination may follow each other.
+ROUNDS = 5
 
 
 @final
 @dataclass(eq=False, repr=False, kw_only=True)
 class OnlineDictionary(Streaming, SparseCoder):
-    """Online dictionary learning with an annealed penalty and replacement of idle atoms.
+    """Online dictionary learning whose atoms have to pay for themselves.
 
-    Per batch: L1 codes by `unfold.sparse_encode`, running averages of ``Z'Z`` and ``Z'X``, one
-    round of block-coordinate steps. Over the first three quarters of the steps the penalty
-    falls from coarse to ``alpha``, and atoms that are idle or double another restart from
-    residuals. Takes data batch by batch, so memory does not grow with the number of samples.
+    Per batch: L1 codes by `unfold.sparse_encode`, then one compiled step on each atom in turn, on
+    the residual of the batch and by its share in all codes that the atom ever had, and one on the
+    offset. Atoms start from k-means, too many; while the penalty falls from coarse to fine, those
+    that are idle, or double another, restart from residuals. Then atoms that cost more than they
+    save in a description of the samples go, and those that are left learn on, with a penalty
+    above the noise; least squares for atoms and offset together end it, where they help.
+    With ``n_active`` the penalty follows the number of active atoms, and none goes. Samples far
+    beyond the others are shortened. Memory does not grow with the number of samples.
 
     Parameters
     ----------
     n_components : int, optional
-        By default four a dimension, less those that end up unused or doubled.
+        By default, of four a dimension, those that pay for themselves.
+    n_active : float, optional
+        Active atoms a sample: `transform` then codes by orthogonal matching pursuit to so many.
     alpha : float
         Weight of the L1 penalty, as a share of the root mean square norm of the samples.
     positive : bool
         Whether codes are non-negative.
     batch_size : int
     n_steps : int
+    time_limit : float, optional
+        Seconds after which `fit` ends with what it has; ``status_`` then is MAX_ITER.
+
+    Attributes
+    ----------
+    noise_ : float
+        Standard deviation of what the shortest description leaves, a coordinate.
 
     References
     ----------
-    Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding.
+    Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding; Rissanen 1978,
+    Modeling by shortest data description.
     """
 
     search_space: ClassVar = {"alpha": (0.005, 0.02, 0.05, 0.1)}
     card: ClassVar[MethodCard] = MethodCard(
         family="dictionary learning",
-        solves="L1-penalised dictionary learning on data that do not fit in memory.",
-        paper="Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding",
-        cost="O(batch k (d + active atoms) + k^2 d) a step",
-        fails="keeps as many atoms as it is given: `alternating` enumerates",
+        solves="L1-penalised dictionary learning, number unknown, on data larger than memory.",
+        paper="Mairal, Bach, Ponce & Sapiro 2009, Online dictionary learning for sparse coding; "
+        "elimination is our own",
+        cost="O(batch k (d + active atoms)) a step; memory k d, and k^2 for codes up to 512 MiB",
+        fails="rare features: one must save more than its d numbers cost; given n, it keeps n",
+        enumerates=True,
         hints={"n_components": "n_features", "positive": "positive"},
     )
 
+    n_active: float | None = None
     alpha: float = 0.02
     batch_size: int = 1024
-    n_steps: int = 200
+    n_steps: int = 300
+    time_limit: float | None = None
+    noise_: float = field(init=False)
 
     def _fit(self, X: np.ndarray) -> None:
+        end = np.inf if self.time_limit is None else time.monotonic() + self.time_limit
         self._begin(X)
+        if len(X) > WEIGHED:
+            places = np.sort(self._random.choice(len(X), WEIGHED, replace=False))
+            self._recent, self._weight = np.asarray(X[places], np.float32), len(X) / WEIGHED
+        else:
+            self._recent = np.asarray(X, np.float32)
         source = rows_of(X, self.batch_size, int(self._random.randint(2**31 - 1)))
         for step in range(self.n_steps):
-            self._absorb(source(step))
+            check_time()
+            self._step(source(step))
             self.n_steps_done_ = step + 1
-        self.n_iter_ = self.n_steps
-        self._publish(X[: 4 * self.batch_size])
+            if time.monotonic() >= end:
+                break
+        self.n_iter_ = self.n_steps_done_
+        if self.n_steps_done_ < self.n_steps:
+            self.status_ = FitStatus.MAX_ITER
+        self._conclude()
 
     def _begin(self, X: np.ndarray) -> None:
+        if self.n_active is not None and not 0 < self.n_active < np.inf:
+            raise ValueError(f"n_active must be positive, or None, got {self.n_active!r}.")
         self.n_steps_done_ = 0
         self._random = self._rng()
-        self.scale_ = root_mean_square(X)
+        self._recent, self._weight = np.empty((0, X.shape[1]), np.float32), 1.0
         k = width(self.n_components, X)
-        self._D = drawn_samples(X.astype(np.float64), k, self._random)
-        self._ZZ, self._ZX = np.zeros((k, k)), np.zeros_like(self._D)
-        self._usage = np.zeros(k)
+        if self._chooses and self.n_components is not None:
+            k *= SURPLUS
+        self._least = self.alpha
+        self._run = begin(X, k, self.n_active, self._random, positive=self.positive)
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether more atoms are learned than are returned."""
+        few = self.n_components is None or self.n_components <= FEW
+        return self.n_active is None and few
 
     def _absorb(self, X: np.ndarray) -> None:
-        X = X.astype(np.float64) / self.scale_
-        done = min(1.0, self.n_steps_done_ / max(1.0, 0.75 * self.n_steps))
-        alpha = self.alpha * max(1.0, 0.3 / self.alpha) ** (1 - done)
-        codes = np.array(sparse_codes(X, self._D, alpha, positive=self.positive))
-        share = max((self.n_steps_done_ + 1) ** -0.7, 0.02)
-        self._ZZ += share * (codes.T @ codes / len(X) - self._ZZ)
-        self._ZX += share * (codes.T @ X / len(X) - self._ZX)
-        self._usage += np.count_nonzero(codes, axis=0)
-        for j in np.flatnonzero(np.diag(self._ZZ) > 1e-12):
-            self._D[j] += (self._ZX[j] - self._ZZ[j] @ self._D) / self._ZZ[j, j]
-            self._D[j] /= max(np.linalg.norm(self._D[j]), 1e-12)
-        window = max(1, self.n_steps // 20)
-        if done < 1 and self.n_steps_done_ % window == window - 1:
-            self._replace(X - codes @ self._D)
+        self._recent = np.concatenate([self._recent, np.asarray(X, np.float32)])[-WEIGHED:]
+        self._step(X)
 
-    def _replace(self, residuals: np.ndarray) -> None:
-        good = distinct(self._D, self._usage, positive=self.positive, least=0.01, coherence=0.97)
-        if not good.all() and np.any(residuals):
-            missing = int((~good).sum())
-            self._D[~good] = from_residuals(
-                residuals, missing, self._random, positive=self.positive
-            )
-            self._ZZ[~good], self._ZZ[:, ~good], self._ZX[~good] = 0, 0, 0
-        self._usage[:] = 0
+    def _step(self, X: np.ndarray) -> None:
+        done = self.n_steps_done_ / max(1, self.n_steps)
+        if self._chooses and self.n_steps_done_ in [round(c * self.n_steps) for c in CUTS]:
+            self._cut()
+        falling = min(1.0, done / REPLACING)
+        if self.n_active is None:
+            self._run.alpha = self._least * max(1.0, COARSE / self._least) ** (1 - falling)
+        self._run.absorb(X)
+        window = max(1, self.n_steps // REPLACEMENTS)
+        if falling < 1 and self.n_steps_done_ % window == window - 1:
+            self._run.replace(X, self._random)
+
+    def _cut(self) -> None:
+        """Let atoms go that do not pay for themselves, and the others learn anew."""
+        run = self._run
+        Y = run.prepared(self._recent)
+        found = self._described(Y)
+        D = run.D
+        self._run = run.again(D[self._worth(Y, D, found.error)])
+        self._least = max(self._least / 2, ABOVE_NOISE * found.noise)
+
+    def _worth(self, Y: np.ndarray, D: np.ndarray, error: float) -> np.ndarray:
+        """Return which atoms (k,) pay for themselves."""
+        if not self._chooses or len(D) > MANY:
+            return np.ones(len(D), bool)
+        least = self.n_components or 1
+        return eliminate(Y, D, error, positive=self.positive, least=least, weight=self._weight)
+
+    def _described(self, Y: np.ndarray) -> Description:
+        return shortest(Y[:: max(1, len(Y) // CHOSEN)], self._run.D, positive=self.positive)
 
     def _publish(self, X: np.ndarray) -> None:
-        D = to_numpy(unit_rows(self._D))
+        """Show the atoms as they are; after the last step, those that pay for themselves."""
+        if self.n_steps_done_ == self.n_steps:
+            self._conclude()
+            return
+        found = self._described(self._run.prepared(self._recent))
+        self._show(np.asarray(self._run.D, np.float64), self._run.offset, found)
+
+    def _conclude(self) -> None:
+        """Let least squares and elimination follow each other until nothing changes."""
+        run = self._run
+        Y = run.prepared(self._recent).astype(np.float64)
+        D, offset = np.asarray(unit_rows(run.D.astype(np.float64))), run.offset
+        found = self._described(Y)
+        if self.n_active is None and len(D) <= MANY:
+            for _ in range(ROUNDS):
+                D, moved, found = refitted(Y, D, positive=self.positive)
+                Y, offset = Y - moved, offset + run.scale * moved
+                kept = self._worth(Y, D, found.error)
+                if kept.all():
+                    break
+                D = D[kept]
+                found = replace(found, codes=found.codes[:, kept])
+        self._show(D, offset, found)
+
+    def _show(self, D: np.ndarray, offset: np.ndarray, found: Description) -> None:
+        """Set the fitted attributes, the atoms by how often they are used."""
+        uses = np.bincount(found.codes.indices, minlength=len(D))
+        order = np.argsort(-uses, kind="stable")
         if self.n_components is None:
-            codes = sparse_codes(X / self.scale_, D.astype(X.dtype), self.alpha)
-            D = D[distinct(self._D, np.count_nonzero(codes, axis=0), positive=self.positive)]
-        self.components_ = D
+            alive = self._run.again(np.asarray(D, np.float32)).distinct(uses)
+            order = order[alive[order]]
+        self.components_ = to_numpy(D[order[: self.n_components]])
+        self.mean_, self.scale_ = np.array(offset), self._run.scale
+        self.noise_ = found.noise * self._run.scale
+
+    def _exported(self) -> Dictionary:
+        if self.n_active is not None:
+            raise ValueError(
+                f"Codes of {self.n_active} atoms by pursuit have no place in a dictionary file: "
+                f"save components_ and mean_ as arrays, or fit with alpha in place of n_active."
+            )
+        return super()._exported()
+
+    def _encode(self, X: Any) -> Any:
+        if self.n_active is None:
+            return super()._encode(X)
+        atoms = self._atoms(X)
+        most = min(max(1, round(self.n_active)), *atoms.shape)
+        return sparse_encode(
+            self._centred(X), atoms, penalty="l0", n_nonzero=most, positive=self.positive
+        ).codes
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         state: Any = self._random.get_state()
         _, keys, place, has_gauss, cached = state
-        arrays = {"D": self._D, "ZZ": self._ZZ, "ZX": self._ZX, "usage": self._usage, "keys": keys}
-        notes = {"scale": self.scale_, "generator": [int(place), int(has_gauss), float(cached)]}
-        return arrays, notes
+        arrays, notes = as_arrays(self._run)
+        generator = [int(place), int(has_gauss), float(cached)]
+        arrays |= {"keys": keys, "recent": self._recent}
+        return arrays, {**notes, "generator": generator, "least": self._least}
 
     def _restore(self, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
-        self._D, self._ZZ, self._ZX = arrays["D"], arrays["ZZ"], arrays["ZX"]
-        self._usage, self.scale_ = arrays["usage"], notes["scale"]
+        self._run = from_arrays(arrays, notes)
+        self._recent, self._weight, self._least = arrays["recent"], 1.0, notes["least"]
         self._random = np.random.RandomState()
         self._random.set_state(("MT19937", arrays["keys"], *notes["generator"]))
+
+
+def refitted(
+    Y: np.ndarray, D: np.ndarray, *, positive: bool
+) -> tuple[np.ndarray, np.ndarray, Description]:
+    """Return atoms and offset by least squares on pursuit codes, as long as they help.
+
+    Samples that took no part decide, by the length of their description.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n, d)
+    D : ndarray of shape (k, d)
+        Unit rows.
+    positive : bool
+
+    Returns
+    -------
+    directions : ndarray of shape (k, d)
+    offset : ndarray of shape (d,)
+    description : Description
+        Of the samples that decided.
+    """
+    aside = max(1, int(DECIDES * len(Y)))
+    judges, Y = Y[:aside], Y[aside:] if len(Y) > aside else Y
+    offset = np.zeros(Y.shape[1])
+    best = shortest(judges, D, positive=positive)
+    for _ in range(REFITS):
+        check_time()
+        # down to the error of the description: finer codes fit the noise
+        error = best.error
+        codes = within(Y - offset, D, error, positive=positive).toarray()
+        left = np.linalg.norm(Y - offset - codes @ D, axis=1)
+        weights = 1 / np.sqrt(left**2 + np.median(left) ** 2 + np.finfo(np.float32).eps ** 2)
+        moved, shifted = directions_and_offset(Y, D, codes, offset, weights)
+        trial = shortest(judges - shifted, moved, positive=positive, errors=ERRORS)
+        if trial.nats >= best.nats:
+            break
+        D, offset, best = moved, shifted, trial
+    return D, offset, best

@@ -15,30 +15,40 @@ from scipy import sparse
 
 from unfold.arrays import to_numpy, unit_rows
 from unfold.deadline import check_time
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Sparsest
+from unfold.methods.active_samples import unit_samples
 from unfold.methods.atoms import width
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.codes import Fit, pursue, sparsest_codes
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded, Fit, pursue
+from unfold.methods.dictionary_learning.optimal_directions import optimal_directions
+from unfold.same_direction import REFINED, distinct
 
-
-def weighted_update(
-    X: np.ndarray, D: np.ndarray, codes: sparse.csr_array, weights: np.ndarray, ridge: float = 1e-4
-) -> np.ndarray:
-    """Return unit atoms by weighted least squares on the codes, near ``D`` where unused."""
-    weighted = sparse.csr_array(codes.multiply(weights[:, None]))
-    A = np.asarray((weighted.T @ codes).toarray(), np.float64)
-    B = np.asarray(weighted.T @ X, np.float64)
-    diagonal = A.diagonal()
-    hold = np.maximum(ridge * diagonal, 1e-12 * max(float(diagonal.max()), 1e-30))
-    fresh = np.linalg.solve(A + np.diag(hold), B + hold[:, None] * D)
-    return np.asarray(unit_rows(fresh))
-
-
-def normalised(X: np.ndarray) -> np.ndarray:
-    """Return float64 samples of norm 1, without those next to zero."""
-    X = np.asarray(X, np.float64)
-    norms = np.linalg.norm(X, axis=1)
-    kept = norms > 1e-3 * np.median(norms)
-    return X[kept] / norms[kept, None]
+#: Tolerances, relative to a sample's norm: the first, which guesses within cosine .95 meet; that
+#: after atoms were cleaned; the last; their ratio; and the one from which a fit is exact, no noise.
+START, FRESH, STOP, SHRINK, EXACT = 0.15, 0.05, 1e-5, 0.4, 1e-3
+#: Share of the samples that met the last tolerance from which the next may replace it: with noise,
+#: fits collapse where the tolerance passes its level.
+COLLAPSE = 0.5
+#: Rounds at one tolerance after which one must bring so many times as many close fits.
+PATIENCE, BETTER = 2, 1.01
+#: Shares of samples fitted closely: by chance none is; that bear a refinement at the noise; below
+#: which a fit is stalled.
+SOME, ENOUGH, STALLED = 0.01, 0.15, 0.05
+#: Residual, in tolerances, below which samples weigh alike.
+CLOSE = 0.3
+#: Share of its first usage below which an atom starves.
+STARVING = 0.4
+#: Share of the median usage below which an atom goes.
+LEAST_USED = 0.1
+#: Residual of a fit at the noise, in its norm: above what nearly all samples of it have.
+ABOVE_NOISE = 1.2
+#: An atom holds a part of another that comes with it that often, its code in a fixed ratio, to that
+#: relative accuracy, in half of so many samples at least.
+OFTEN, FIXED, HALF, FEWEST = 0.6, 0.02, 0.5, 5
+#: Ridge of a step, as a share of the energy of an atom's codes: at the noise, and on the way to
+#: rounding, which a larger one would stop short of.
+RIDGE, ROUNDING_RIDGE = 1e-6, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +79,7 @@ class Refined:
     @property
     def exact(self) -> bool:
         """Whether sparse samples fit to a thousandth of their norm: no noise, right atoms."""
-        return self.tolerance <= 1e-3 and self.exact_fraction > 0.01
+        return self.tolerance <= EXACT and self.exact_fraction > SOME
 
 
 def anneal(
@@ -77,9 +87,9 @@ def anneal(
     D: np.ndarray,
     *,
     n_nonzero: int,
-    start: float = 0.15,
-    stop: float = 1e-5,
-    shrink: float = 0.4,
+    start: float = START,
+    stop: float = STOP,
+    shrink: float = SHRINK,
     max_iter: int = 30,
 ) -> Refined:
     """Refine ``D`` on samples ``X ~ Z @ D``, non-negative and sparse, to the noise level.
@@ -96,14 +106,14 @@ def anneal(
     shrink : float
         Factor of the tolerance between rounds.
     max_iter : int
-        Most rounds; polishing ends earlier when tolerance meets ``stop`` or fits collapse.
+        Most rounds; refinement ends earlier when tolerance meets ``stop`` or fits collapse.
 
     Returns
     -------
     Refined
     """
     scale = float(np.median(np.linalg.norm(np.asarray(X, np.float64), axis=1)))
-    Y, D = normalised(X), np.asarray(unit_rows(D), np.float64)
+    Y, D = unit_samples(X), np.asarray(unit_rows(D), np.float64)
     tolerance, steps, held = start, 0, 0
     fit = pursue(Y, D, n_nonzero, tolerance)
     reference = usage_of(fit)
@@ -112,7 +122,7 @@ def anneal(
         D = _robust_step(Y, D, fit, tolerance, start, n_nonzero, reference)
         steps += 1
         tighter = pursue(Y, D, n_nonzero, max(tolerance * shrink, stop))
-        if tighter.share > 0.5 * fit.share:
+        if tighter.share > COLLAPSE * fit.share:
             finished = tolerance * shrink < stop
             tolerance, fit, held = max(tolerance * shrink, stop), tighter, 0
             if finished:
@@ -120,16 +130,21 @@ def anneal(
         else:
             held += 1
             again = pursue(Y, D, n_nonzero, tolerance)
-            if held > 2 and again.share < 1.01 * fit.share:
+            if held > PATIENCE and again.share < BETTER * fit.share:
                 fit = again
                 break
             fit = again
     clean, polluted = unpolluted(D, fit)
     if polluted and max_iter > steps:
         return anneal(
-            X, clean, n_nonzero=n_nonzero, start=min(start, 0.05), stop=stop, shrink=shrink,
+            X,
+            clean,
+            n_nonzero=n_nonzero,
+            start=min(start, FRESH),
+            stop=stop,
+            shrink=shrink,
             max_iter=max_iter - steps,
-        )  # fmt: skip
+        )
     usage = usage_of(fit)
     free = np.maximum(Y.shape[1] - fit.support[fit.met], 1)
     left = fit.residual[fit.met] ** 2 / free
@@ -148,14 +163,15 @@ def unpolluted(D: np.ndarray, fit: Fit) -> tuple[np.ndarray, int]:
     together = np.asarray((used.T @ used).toarray())
     alone = np.maximum(together.diagonal(), 1.0)
     fresh, cleaned = D.copy(), 0
-    for i, j in np.argwhere(together > 0.6 * alone[:, None]):
-        if i == j or alone[i] < 5:
+    for i, j in np.argwhere(together > OFTEN * alone[:, None]):
+        if i == j or alone[i] < FEWEST:
             continue
         mine = codes[:, [i]].toarray().ravel()
         active = mine > 0
         ratio = codes[:, [j]].toarray().ravel()[active] / mine[active]
         middle = float(np.median(ratio))
-        if middle > 0 and (np.abs(ratio - middle) < 0.02 * middle).mean() > 0.5:
+        fixed = np.abs(ratio - middle) < FIXED * middle
+        if middle > 0 and fixed.mean() > HALF:
             fresh[i] += middle * D[j]
             cleaned += 1
     return np.asarray(unit_rows(fresh)), cleaned
@@ -182,15 +198,17 @@ def _robust_step(
     never improve: its samples come back at the loosest tolerance, weighing little to others.
     """
     codes, samples = fit.codes, Y
-    weights = fit.met / (fit.residual**2 + (0.3 * tolerance) ** 2)
+    weights = fit.met / (fit.residual**2 + (CLOSE * tolerance) ** 2)
     rest = Y[~fit.met]
-    if len(rest) and bool((usage_of(fit) < 0.4 * reference).any()) and tolerance < loosest:
+    if len(rest) and bool((usage_of(fit) < STARVING * reference).any()) and tolerance < loosest:
         loose = pursue(rest, D, n_nonzero, loosest)
         codes = sparse.csr_array(sparse.vstack([codes, loose.codes]))
         samples = np.concatenate([Y, rest])
-        extra = loose.met / (loose.residual**2 + (0.3 * loosest) ** 2)
+        extra = loose.met / (loose.residual**2 + (CLOSE * loosest) ** 2)
         weights = np.concatenate([weights, extra])
-    return weighted_update(samples, D, codes, weights / weights.max(), ridge=1e-9)
+    return optimal_directions(
+        samples, D, codes, weights / weights.max(), ridge=ROUNDING_RIDGE, share_of="own"
+    )
 
 
 def refine_noisy(
@@ -219,10 +237,11 @@ def refine_noisy(
     X, d = np.asarray(X, np.float64), X.shape[1]
     for _ in range(n_iter):
         check_time()
-        fit = pursue(X, D, n_nonzero, 1.2 * noise * np.sqrt(d))
+        fit = pursue(X, D, n_nonzero, ABOVE_NOISE * noise * np.sqrt(d))
         if not fit.met.any():
             break
-        D = weighted_update(X, D, fit.codes, fit.met.astype(np.float64), ridge=1e-6)
+        met = fit.met.astype(np.float64)
+        D = optimal_directions(X, D, fit.codes, met, ridge=RIDGE, share_of="own")
         left = fit.residual[fit.met] ** 2 / np.maximum(d - fit.support[fit.met], 1)
         noise = min(noise, float(np.sqrt(left.mean())))
     return D, noise
@@ -231,11 +250,9 @@ def refine_noisy(
 def used_enough(result: Refined, n: int | None) -> np.ndarray:
     """Return a mask of directions used by enough closely fitted samples, at most ``n``."""
     typical = float(np.median(result.usage))
-    kept = result.usage > 0.1 * typical
-    D = result.dictionary
-    order = np.argsort(-result.usage, kind="stable")
-    coherent = np.triu(D[order] @ D[order].T > 0.995, 1).any(axis=0)
-    kept[order[coherent]] = False
+    kept = result.usage > LEAST_USED * typical
+    once = distinct(result.dictionary, result.usage, cosine=REFINED)
+    kept &= np.isin(np.arange(len(kept)), once)
     if n is not None and kept.sum() > n:
         rank = np.argsort(-np.where(kept, result.usage, -1.0), kind="stable")
         kept = np.zeros_like(kept)
@@ -244,7 +261,7 @@ def used_enough(result: Refined, n: int | None) -> np.ndarray:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Refinement(Recovery):
+class Refinement(Encoded):
     """Annealed refinement of a dictionary on the samples that few of its atoms fit closely.
 
     Each round codes samples by a non-negative pursuit to a tolerance that shrinks from round to
@@ -288,21 +305,21 @@ class Refinement(Recovery):
         n_nonzero = self.n_nonzero or max(1, X.shape[1] // 4)
         result = anneal(X, self._first(X), n_nonzero=n_nonzero, max_iter=self.max_iter)
         self.components_, self.noise_ = result.dictionary, 0.0 if result.exact else result.noise
-        if not result.exact and result.exact_fraction > 0.15:
+        if not result.exact and result.exact_fraction > ENOUGH:
             self.components_, self.noise_ = refine_noisy(
                 X, result.dictionary, result.noise, n_nonzero=n_nonzero
             )
         self.exact_fraction_ = result.exact_fraction
         self.n_iter_ = result.n_iter
-        if result.exact_fraction < 0.05:
+        if result.exact_fraction < STALLED:
             self.status_ = FitStatus.STALLED
 
     def _first(self, X: np.ndarray) -> np.ndarray:
         """Return the unit directions to start from."""
         if self.start is None:
-            audible = normalised(X)
-            order = self._rng().permutation(len(audible))
-            return audible[order[: width(self.n_components, X)]]
+            active = unit_samples(X)
+            order = self._rng().permutation(len(active))
+            return active[order[: width(self.n_components, X)]]
         start = np.atleast_2d(np.asarray(to_numpy(self.start), np.float64))
         norms = np.linalg.norm(start, axis=1)
         if start.shape[1] != X.shape[1] or not np.isfinite(start).all() or not norms.all():
@@ -312,5 +329,5 @@ class Refinement(Recovery):
             )
         return np.asarray(unit_rows(start))
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=self.noise_))
+    def _encoder(self) -> Encoder:
+        return Sparsest(float(self.noise_), positive=True)

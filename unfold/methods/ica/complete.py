@@ -5,9 +5,18 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from unfold.arrays import to_numpy
+from unfold.io.formats.encoder import Encoder, Identity
 from unfold.methods.atoms import complete_width, skewness_signs
-from unfold.methods.base import FitStatus, MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded
 from unfold.methods.ica.linear_ica import LinearUnmixing
+
+#: Singular value, in the largest, below which single precision tells no direction.
+RANK = 1e-7
+#: Value, in a row's largest, from which it counts as active; and length of what is new in a row,
+#: from which it is new to the span of others.
+ACTIVE, NEW = 1e-6, 1e-3
 
 
 @final
@@ -57,7 +66,7 @@ class MatchingStretchingProjection(LinearUnmixing):
 
 @final
 @dataclass(eq=False, repr=False, kw_only=True)
-class ERSpUD(Recovery):
+class ERSpUD(Encoded):
     """Complete dictionaries from the sparsest vectors in the row space of the data.
 
     Every source is a sparse linear function of the samples. Linear programs
@@ -95,7 +104,7 @@ class ERSpUD(Recovery):
         k = complete_width(self.n_components, X, "ERSpUD")
         Y = X[rng.choice(len(X), min(len(X), self.max_samples), replace=False)].astype(np.float64)
         _, size, axes = np.linalg.svd(Y, full_matrices=False)
-        rank = int(np.count_nonzero(size > size[0] * 1e-7))
+        rank = int(np.count_nonzero(size > size[0] * RANK))
         to_white = axes[:rank].T / size[:rank] * np.sqrt(len(Y))
         white = Y @ to_white
         programs = 6 * rank if self.n_programs is None else self.n_programs
@@ -107,8 +116,8 @@ class ERSpUD(Recovery):
         D = np.linalg.lstsq(sources, Y, rcond=None)[0]
         self.components_ = D * skewness_signs(sources)[:, None]
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return X @ np.linalg.pinv(self._atoms(X))
+    def _encoder(self) -> Encoder:
+        return self._linear(np.linalg.pinv(to_numpy(self.components_)), Identity())
 
 
 def sparsest(Y: np.ndarray, r: np.ndarray) -> np.ndarray | None:
@@ -143,12 +152,12 @@ def independent(W: np.ndarray, Y: np.ndarray, k: int) -> np.ndarray:
     W = np.concatenate([W, np.eye(Y.shape[1])])
     W = W / np.linalg.norm(W, axis=1, keepdims=True)
     size = np.abs(Y @ W.T)
-    active = (size > 1e-6 * size.max(axis=0)).mean(axis=0)
+    active = (size > ACTIVE * size.max(axis=0)).mean(axis=0)
     chosen: list[np.ndarray] = []
     basis = np.zeros((0, Y.shape[1]))
     for j in np.argsort(active, kind="stable"):
         new = W[j] - basis.T @ (basis @ W[j])
-        if np.linalg.norm(new) > 1e-3:
+        if np.linalg.norm(new) > NEW:
             chosen.append(W[j])
             basis = np.concatenate([basis, new[None] / np.linalg.norm(new)])
         if len(chosen) == k:

@@ -6,18 +6,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sparsest_codes
+from unfold.methods.base import MethodCard
 from unfold.methods.ica.cumulants import pair_coordinates
-from unfold.methods.ica.subspace_power import distinct, flattening_rank, rank_one_points
+from unfold.methods.ica.sources import IndependentSources, skewed
+from unfold.methods.ica.subspace_power import MOST_DIMENSIONS, flattening_rank, rank_one_points
 from unfold.methods.ica.whitening import chunks, whitening
+from unfold.same_direction import distinct
 
-#: Most dimensions: pairs and their matrices take d^4 / 4 numbers.
-MOST_DIMENSIONS = 80
+#: Eigenvalue, in the largest that chance makes, from which a direction is part of the span.
+BEYOND_CHANCE = 1.5
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class GeneralisedCovariance(Recovery):
+class GeneralisedCovariance(IndependentSources):
     """Overcomplete ICA: rank-one points of the span of generalised covariance matrices.
 
     Hessians of the log-characteristic function at several points span the squares of all
@@ -74,14 +75,12 @@ class GeneralisedCovariance(Recovery):
         )
         n = min(span.shape[1], most)
         found, values = rank_one_points(span[:, :n], d, max(self.n_starts * n, 64), generator)
-        points = found[distinct(found, values)[:n]]
+        points = found[distinct(found, values, positive=False)[:n]]
         # non-negative sources are skewed to where they point
         thirds = [((block.double() @ points.T) ** 3).sum(0) for block in chunks(Z)]
         skewness = torch.stack(thirds).sum(0)
+        self.positive_ = skewed(X, white, points)
         self.components_ = white.directions(points * torch.where(skewness < 0, -1.0, 1.0)[:, None])
-
-    def _encode(self, X: torch.Tensor) -> torch.Tensor:
-        return sparsest_codes(X, self.components_, self.mean_)
 
 
 def frequencies(d: int, count: int, length: float, generator: torch.Generator) -> Tensor:
@@ -143,5 +142,5 @@ def spanned(first: Tensor, second: Tensor, n: int | None) -> Tensor:
     values, vectors = torch.linalg.eigh((shared + shared.T) / 2)
     order = torch.argsort(values, descending=True)
     if n is None:
-        n = max(1, int((values > 1.5 * values[0].abs()).sum()))
+        n = max(1, int((values > BEYOND_CHANCE * values[0].abs()).sum()))
     return vectors[:, order[:n]]

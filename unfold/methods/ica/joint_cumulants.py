@@ -8,11 +8,10 @@ from torch import Tensor
 
 from unfold.arrays import unit_rows
 from unfold.deadline import check_time
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.codes import sparsest_codes
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.ica.cumulants import Cumulants, cumulants
+from unfold.methods.ica.sources import IndependentSources, skewed
 from unfold.methods.ica.subspace_power import (
-    distinct,
     flattening_rank,
     rank_one_points,
     stacked_span,
@@ -25,11 +24,24 @@ from unfold.methods.ica.tensor_fit import (
     shifted,
     subset,
 )
+from unfold.same_direction import SAME, distinct
 
 #: Phases of the fit: how strongly coefficients are tied across atoms, for how many steps.
 TIED = ((10.0, 25),)
 LOOSE = ((0.5, 15),)
 FREE = ((0.0, 30),)
+
+#: Most dimensions: the tensor of order 5 holds d^5 numbers.
+MOST_DIMENSIONS = 40
+#: Misfit, loss a degree of freedom, from which the model is wrong, and below which there is nothing
+#: left to add a term for: 1 where it holds, less the entries that noise is correlated in.
+MISFIT, FITTED = 1.3, 0.9
+#: Relative decrease of the loss for which a change of terms is kept: above rounding.
+GAIN = 1e-4
+#: Loss that a free coefficient, and a parameter of a new term, must save: one each by chance.
+WORTH, PRICE = 2.0, 10.0
+#: Shares of the median contribution below which a term is exchanged, and dropped.
+WEAK, FAR_WEAKER = 0.4, 0.2
 
 
 def misfit(fit: CumulantFit) -> float:
@@ -73,7 +85,7 @@ def fit_dense(
         loose = pruned(moments, loose)
     free = fit_cumulants(moments, loose.atoms, loose.coefficients, phases=FREE)
     # freeing n coefficients an order must buy more than the noise they can fit
-    worth = loose.loss - free.loss > 2.0 * free.coefficients.numel()
+    worth = loose.loss - free.loss > WORTH * free.coefficients.numel()
     best = free if worth else loose
     flip = torch.where(best.coefficients[:, 0] < 0, -1.0, 1.0).double()
     return subset(best, torch.arange(len(best.atoms)), flip=flip)
@@ -87,19 +99,18 @@ def start_points(
     parts = [] if known is None else [unit_rows(known.double())[:n]]
     span = stacked_span(moments, min(n, flattening_rank(d)))
     found, values = rank_one_points(span, d, 12 * min(n, span.shape[1]), generator)
-    parts.append(found[distinct(found, values)])
+    parts.append(found[distinct(found, values, positive=False)])
     noise = torch.randn(n, d, generator=generator, dtype=torch.float64).to(found.device)
     A = torch.cat(parts)
-    order = torch.arange(len(A), 0, -1, device=A.device, dtype=A.dtype)
-    A = A[distinct(A, order)][:n]
+    A = A[distinct(A, positive=False)][:n]
     return torch.cat([A, unit_rows(noise)[: n - len(A)]])
 
 
-def weak(moments: Cumulants, fit: CumulantFit, share: float = 0.4) -> Tensor:
+def weak(moments: Cumulants, fit: CumulantFit, share: float = WEAK) -> Tensor:
     """Return a mask of terms that add little, or nearly repeat a stronger one."""
     value = contributions(moments, fit)
     low = value < share * value.median()
-    kept = distinct(unit_rows(fit.atoms), value, 0.97)
+    kept = distinct(unit_rows(fit.atoms), value, cosine=SAME, positive=False)
     repeated = torch.ones_like(low)
     repeated[kept] = False
     return low | repeated
@@ -123,7 +134,7 @@ def exchanged(
         fresh = residual_points(moments, kept, count, generator)
         trial = shifted(kept, fresh, moments)
         trial = fit_cumulants(moments, trial.atoms, trial.coefficients, phases=phases)
-        if len(fresh) < count or not trial.loss < fit.loss - 1e-4 * abs(fit.loss):
+        if len(fresh) < count or not trial.loss < fit.loss - GAIN * abs(fit.loss):
             break
         fit = trial
     return fit
@@ -147,7 +158,7 @@ def swapped(
         value[weak(moments, more, 0.0)] = 0.0
         trial = subset(more, value.argsort(descending=True)[:n].sort().values)
         trial = fit_cumulants(moments, trial.atoms, trial.coefficients, phases=TIED)
-        if not trial.loss < fit.loss - 1e-4 * abs(fit.loss):
+        if not trial.loss < fit.loss - GAIN * abs(fit.loss):
             break
         fit = trial
     return fit
@@ -164,20 +175,20 @@ def grown(
     d = moments.white.rank
     for _ in range(20):
         room = min(max(2, int(growth * len(fit.atoms))), most - len(fit.atoms))
-        if misfit(fit) < 0.9 or room < 1:
+        if misfit(fit) < FITTED or room < 1:
             break
         fresh = residual_points(moments, fit, room, generator)
         trial = shifted(fit, fresh, moments)
         trial = fit_cumulants(moments, trial.atoms, trial.coefficients, phases=TIED)
         trial = pruned(moments, trial)
-        price = 10.0 * (d + 3) * max(len(trial.atoms) - len(fit.atoms), 1)
+        price = PRICE * (d + 3) * max(len(trial.atoms) - len(fit.atoms), 1)
         if len(trial.atoms) <= len(fit.atoms) or fit.loss - trial.loss < price:
             return trial if trial.loss < fit.loss else fit
         fit = trial
     return pruned(moments, fit)
 
 
-def pruned(moments: Cumulants, fit: CumulantFit, share: float = 0.2) -> CumulantFit:
+def pruned(moments: Cumulants, fit: CumulantFit, share: float = FAR_WEAKER) -> CumulantFit:
     """Drop terms far weaker than the typical one, and fit the rest anew."""
     out = weak(moments, fit, share)
     if not bool(out.any()) or bool(out.all()):
@@ -187,7 +198,7 @@ def pruned(moments: Cumulants, fit: CumulantFit, share: float = 0.2) -> Cumulant
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class JointCumulants(Recovery):
+class JointCumulants(IndependentSources):
     """Joint fit of third- to fifth-order cumulants by rank-one terms (to sixth for d <= 8).
 
     Every order of the cumulants is ``sum_i c_ri a_i^(x r)`` in the same atoms. Fitting all
@@ -230,20 +241,18 @@ class JointCumulants(Recovery):
     max_exchanges: int = 4
 
     def _fit(self, X: Tensor) -> None:
-        if X.shape[1] > 40:
+        if X.shape[1] > MOST_DIMENSIONS:
             raise ValueError(
-                f"JointCumulants holds tensors of d^5 numbers; d = {X.shape[1]} is beyond 40. "
-                f"Use TailPower."
+                f"JointCumulants holds tensors of d^5 numbers; d = {X.shape[1]} is beyond "
+                f"{MOST_DIMENSIONS}. Use TailPower."
             )
         generator = torch.Generator().manual_seed(int(self._rng().randint(2**31)))
         moments = cumulants(X)
         fit = fit_dense(moments, self.n_components, generator, max_exchanges=self.max_exchanges)
         self.components_ = moments.white.directions(fit.atoms)
         self.coefficients_ = fit.coefficients
+        self.positive_ = skewed(X, moments.white, fit.atoms)
         self.misfit_ = misfit(fit)
         self.n_iter_ = fit.n_iter
-        if self.misfit_ > 1.3:
+        if self.misfit_ > MISFIT:
             self.status_ = FitStatus.STALLED
-
-    def _encode(self, X: Tensor) -> Tensor:
-        return sparsest_codes(X, self.components_, self.mean_)

@@ -8,13 +8,16 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from unfold.arrays import to_numpy
+from unfold.io.formats.encoder import Encoder, Identity
 from unfold.methods.atoms import complete_width, skewness_signs
-from unfold.methods.base import FitStatus, MethodCard, Recovery
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded
 from unfold.methods.ica.whitening import principal_whitening
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class LinearUnmixing(Recovery):
+class LinearUnmixing(Encoded):
     """Abstract method that finds at most ``d`` sources, all of them linear in the data.
 
     ``_unmix`` gets white data and returns the unmixing matrix. Directions are the columns of
@@ -44,8 +47,8 @@ class LinearUnmixing(Recovery):
         self.components_ = D * skewness_signs(white @ W.T)[:, None]
         self.mean_ = coordinates.mean - coordinates.mean @ np.linalg.pinv(D) @ D
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return self._centred(X) @ np.linalg.pinv(self._atoms(X))
+    def _encoder(self) -> Encoder:
+        return self._linear(np.linalg.pinv(to_numpy(self.components_)), Identity())
 
 
 @final

@@ -14,9 +14,17 @@ from torch import Tensor
 
 from unfold.arrays import unit_rows
 from unfold.deadline import check_time
-from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import sparsest_codes
+from unfold.methods.base import MethodCard
 from unfold.methods.ica.cumulants import Cumulants, cumulants, pair_coordinates, pair_matrices
+from unfold.methods.ica.sources import IndependentSources, skewed
+from unfold.same_direction import APART, distinct, mutual
+
+#: Most dimensions: pairs and their matrices take d^4 / 4 numbers.
+MOST_DIMENSIONS = 80
+#: Largest change of a coordinate from which a climb goes on: single precision tells no smaller one.
+SETTLED = 1e-5
+#: Share of the old point in the new one: makes the climb monotone.
+SHIFT = 0.3
 
 
 def flattening_rank(d: int) -> int:
@@ -102,29 +110,17 @@ def rank_one_points(
         check_time()
         current = x[active]
         f = (pair_coordinates(current) @ basis) @ basis.T
-        stepped = unit_rows((pair_matrices(f, d) @ current[:, :, None])[:, :, 0] + 0.3 * current)
+        stepped = unit_rows((pair_matrices(f, d) @ current[:, :, None])[:, :, 0] + SHIFT * current)
         x[active] = stepped
-        moved = (stepped - current).abs().amax(1) > 1e-5
+        moved = (stepped - current).abs().amax(1) > SETTLED
         active = active[moved]
         if not len(active):
             break
     exact = unit_rows(x.double())
     for _ in range(3):
         f = (pair_coordinates(exact) @ span) @ span.T
-        exact = unit_rows((pair_matrices(f, d) @ exact[:, :, None])[:, :, 0] + 0.3 * exact)
+        exact = unit_rows((pair_matrices(f, d) @ exact[:, :, None])[:, :, 0] + SHIFT * exact)
     return exact, (pair_coordinates(exact) @ span).square().sum(1)
-
-
-def distinct(points: Tensor, values: Tensor, coherence: float = 0.95) -> Tensor:
-    """Return positions of points, best value first, that no better one is parallel to."""
-    kept: list[int] = []
-    near = (points @ points.T).abs() > coherence
-    gone = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    for index in torch.argsort(values, descending=True).tolist():
-        if not gone[index]:
-            kept.append(index)
-            gone |= near[index]
-    return torch.tensor(kept, dtype=torch.int64, device=points.device)
 
 
 def oriented(A: Tensor, third: Tensor) -> Tensor:
@@ -133,25 +129,8 @@ def oriented(A: Tensor, third: Tensor) -> Tensor:
     return A * torch.where(skewness < 0, -1.0, 1.0)[:, None].to(A.dtype)
 
 
-def agreeing(A: Tensor, B: Tensor, least: float = 0.9) -> Tensor:
-    """Return positions of rows of ``A`` whose mutual nearest row of ``B`` is within a cosine.
-
-    Parameters
-    ----------
-    A, B : Tensor of shape (n, d), (m, d)
-        Unit rows, each up to sign.
-    least : float
-        Least absolute cosine.
-    """
-    cosine = (A @ B.T).abs()
-    there = cosine.argmax(1)
-    back = cosine.argmax(0)
-    mutual = back[there] == torch.arange(len(A), device=A.device)
-    return torch.nonzero(mutual & (cosine.amax(1) >= least))[:, 0]
-
-
 def replicated(
-    moments: Cumulants, generator: torch.Generator, n_starts: int = 6, least: float = 0.9
+    moments: Cumulants, generator: torch.Generator, n_starts: int = 6, least: float = APART
 ) -> Tensor:
     """Return whitened directions that both halves of the samples find, however many there are.
 
@@ -178,9 +157,9 @@ def replicated(
     for tensor in (moments.tensors[4], moments.half(0, 4), moments.half(1, 4)):
         span = fourth_order_span(tensor, wide)
         points, values = rank_one_points(span, d, max(n_starts * wide, 64), generator)
-        found.append(points[distinct(points, values)][: 2 * wide])
+        found.append(points[distinct(points, values, positive=False)][: 2 * wide])
     whole, first, second = found
-    kept = first[agreeing(first, second, least)]
+    kept = first[mutual(first, second, least)]
     if not len(kept):
         return whole[:1]
     cosine = (kept @ whole.T).abs()
@@ -189,7 +168,7 @@ def replicated(
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SubspacePower(Recovery):
+class SubspacePower(IndependentSources):
     """Subspace power method on the whitened fourth cumulant.
 
     Whitens the data, finds the space that the fourth cumulant spans among symmetric matrices,
@@ -226,10 +205,10 @@ class SubspacePower(Recovery):
     stacked: bool = True
 
     def _fit(self, X: torch.Tensor) -> None:
-        if X.shape[1] > 80:
+        if X.shape[1] > MOST_DIMENSIONS:
             raise ValueError(
-                f"SubspacePower holds a matrix of d^4 / 4 numbers; d = {X.shape[1]} is beyond 80. "
-                f"Use TailPower."
+                f"SubspacePower holds a matrix of d^4 / 4 numbers; d = {X.shape[1]} is beyond "
+                f"{MOST_DIMENSIONS}. Use TailPower."
             )
         generator = torch.Generator().manual_seed(int(self._rng().randint(2**31)))
         moments = cumulants(X, top=None if self.stacked else 4)
@@ -245,8 +224,6 @@ class SubspacePower(Recovery):
                 else fourth_order_span(moments.tensors[4], n)
             )
             found, values = rank_one_points(span, d, max(self.n_starts * n, 64), generator)
-            points = found[distinct(found, values)[: self.n_components]]
+            points = found[distinct(found, values, positive=False)[: self.n_components]]
         self.components_ = moments.white.directions(oriented(points, moments.tensors[3]))
-
-    def _encode(self, X: torch.Tensor) -> torch.Tensor:
-        return sparsest_codes(X, self.components_, self.mean_)
+        self.positive_ = skewed(X, moments.white, points)

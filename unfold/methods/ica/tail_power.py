@@ -9,27 +9,29 @@ from torch import Tensor
 
 from unfold.arrays import unit_rows
 from unfold.deadline import check_time
-from unfold.methods.atoms import joined, spread_out
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.codes import pursue, sparsest_codes
-from unfold.methods.dictionary_learning.refinement import Refined, anneal, normalised, used_enough
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Sparsest
+from unfold.methods.active_samples import active_samples, unit_samples
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded, pursue
+from unfold.methods.dictionary_learning.refinement import (
+    FRESH,
+    STALLED,
+    Refined,
+    anneal,
+    used_enough,
+)
 from unfold.methods.ica.whitening import chunks, whitening
+from unfold.same_direction import APART, GUESSED, distinct, joined
 
-#: Samples that tails and residuals are taken from, and that the last polish looks at.
+#: Samples that tails and residuals are taken from, and that the last refinement looks at.
 TAIL, FINISH = 40_000, 20_000
-#: Share of a large sample's norm below which samples may be noise alone.
-QUIET = 0.2
 #: Unexplained samples that are worth another look.
 HARD = 500
-
-
-def loud(X: np.ndarray) -> np.ndarray:
-    """Return the samples that are not quiet.
-
-    A polish looks at samples at unit norm: those of nothing but noise would all become features.
-    """
-    norms = np.linalg.norm(X, axis=1)
-    return X[norms >= QUIET * np.quantile(norms, 0.9)]
+#: Gain of the share explained for which there is another round, and fewest samples to seed it.
+BETTER, FEWEST = 0.01, 50
+#: Residual, as a share of a sample's norm, up to which it counts as explained.
+EXPLAINED = 0.1
 
 
 def unexplained(X: np.ndarray, D: np.ndarray, n_nonzero: int) -> np.ndarray:
@@ -37,10 +39,8 @@ def unexplained(X: np.ndarray, D: np.ndarray, n_nonzero: int) -> np.ndarray:
     hard = []
     for start in range(0, len(X), TAIL):
         part = X[start : start + TAIL]
-        part = part[np.linalg.norm(part, axis=1) > 1e-3 * np.linalg.norm(part, axis=1).mean()]
-        fit = pursue(normalised(part), D, n_nonzero, 0.1)
-        if len(fit.met) == len(part):
-            hard.append(part[~fit.met])
+        part = part[active_samples(part)]
+        hard.append(part[~pursue(unit_rows(part), D, n_nonzero, EXPLAINED).met])
     return np.concatenate(hard) if hard else X[:0]
 
 
@@ -55,8 +55,8 @@ def reseeded(
 ) -> Refined:
     """Return directions climbed from samples, then from what the known ones do not explain.
 
-    Each round climbs the tails, joins what is new to what is known, polishes briefly and drops
-    directions that hardly any sample needs; the last polish goes down to the noise.
+    Each round climbs the tails, joins what is new to what is known, refines briefly and drops
+    directions that hardly any sample needs; the last refinement goes down to the noise.
     """
     sample = torch.as_tensor(np.ascontiguousarray(X[rng.permutation(len(X))[:TAIL]]))
     white = whitening(sample)
@@ -71,12 +71,16 @@ def reseeded(
         V = torch.as_tensor(np.asarray(starts, np.float64)) - white.mean
         found, value = tail_power(Z, (V @ white.forward).float())
         A = white.directions(found)
-        climbed = A[spread_out(A, value, 0.85)].numpy()
-        result = anneal(some, joined(known, climbed, 0.9), n_nonzero=n_nonzero, max_iter=3)
+        climbed = A[distinct(A, value, cosine=GUESSED)].numpy()
+        result = anneal(some, joined(known, climbed, APART), n_nonzero=n_nonzero, max_iter=3)
         known = result.dictionary[used_enough(result, None)]
-        fit = pursue(normalised(some), known, n_nonzero, 0.1)
-        missed = normalised(some)[~fit.met]
-        if fit.share < share + 0.01 or len(missed) < 50 or (n is not None and len(known) >= n):
+        fit = pursue(unit_samples(some), known, n_nonzero, EXPLAINED)
+        missed = unit_samples(some)[~fit.met]
+        if (
+            fit.share < share + BETTER
+            or len(missed) < FEWEST
+            or (n is not None and len(known) >= n)
+        ):
             break
         share = fit.share
         # what a poorly fitted sample keeps after its atoms points to the one it lacks
@@ -90,7 +94,7 @@ def finished(X: np.ndarray, D: np.ndarray, n: int | None, n_nonzero: int) -> Ref
     kept = used_enough(last, n)
     if kept.all():
         return last
-    return anneal(X[:FINISH], last.dictionary[kept], n_nonzero=n_nonzero, start=0.05)
+    return anneal(X[:FINISH], last.dictionary[kept], n_nonzero=n_nonzero, start=FRESH)
 
 
 def tail_power(
@@ -132,42 +136,9 @@ def tail_power(
     return V, weight / len(Z)
 
 
-def mean_shift(
-    U: Tensor, V: Tensor, *, first: float = 0.8, last: float = 0.93, n_iter: int = 8
-) -> tuple[Tensor, Tensor]:
-    """Move starts to the middle of the unit samples within a shrinking angle.
-
-    Parameters
-    ----------
-    U : Tensor of shape (n, d)
-        Unit samples.
-    V : Tensor of shape (s, d)
-        Starts.
-    first, last : float
-        Cosine that counts as near, at the first and the last step.
-    n_iter : int
-
-    Returns
-    -------
-    directions : Tensor of shape (s, d)
-    counts : Tensor of shape (s,)
-        Samples within cosine ``last``.
-    """
-    V = unit_rows(V.to(U.dtype))
-    for turn in range(n_iter):
-        near = first + (last - first) * min(1.0, turn / max(n_iter - 3, 1))
-        step = torch.zeros_like(V)
-        for block in chunks(U):
-            step += torch.relu(block @ V.T - near).T @ block
-        moved = step.square().sum(1) > 0
-        V = torch.where(moved[:, None], unit_rows(step), V)
-    counts = sum((block @ V.T > last).sum(0) for block in chunks(U))
-    return V, torch.as_tensor(counts)
-
-
 @dataclass(eq=False, repr=False, kw_only=True)
-class TailPower(Recovery):
-    """Tail power iteration with reseeding from residuals and an annealed polish.
+class TailPower(Encoded):
+    """Tail power iteration with reseeding from residuals and an annealed refinement.
 
     From many samples at once, iterates ``v <- E[z relu(z.v - q)]`` on white data: far in the
     tail along a direction one feature's samples dominate, and their mean points along it. What
@@ -206,8 +177,8 @@ class TailPower(Recovery):
         self.components_ = result.dictionary
         self.n_iter_ = result.n_iter
         self.noise_ = 0.0 if result.exact else result.noise
-        if result.exact_fraction < 0.05:
+        if result.exact_fraction < STALLED:
             self.status_ = FitStatus.STALLED
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(sparsest_codes(X, self.components_, self.mean_, noise=self.noise_))
+    def _encoder(self) -> Encoder:
+        return Sparsest(float(self.noise_), positive=True)

@@ -15,7 +15,8 @@ from torch import Tensor
 from unfold.arrays import unit_rows
 from unfold.deadline import check_time
 from unfold.methods.ica.cumulants import Cumulants, pair_coordinates, pair_matrices
-from unfold.methods.ica.subspace_power import distinct, oriented
+from unfold.methods.ica.subspace_power import oriented
+from unfold.same_direction import APART, distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +243,7 @@ def residual_points(
             gain += w * value[:, 0].square()
             step += w * value * left
         x = unit_rows(unit_rows(step) + 0.3 * x)
-    kept = distinct(x, gain, 0.9)[:n]
+    kept = distinct(x, gain, cosine=APART, positive=False)[:n]
     return x[kept]
 
 

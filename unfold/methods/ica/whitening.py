@@ -14,7 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+#: Samples summed at once, which bounds the memory.
 CHUNK = 4096
+#: Variance, as a share of the largest for each dimension, at which an axis holds rounding alone;
+#: and the least that double precision tells from none.
+ROUNDING, NOTHING = 1e-12, 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +77,8 @@ def whitening(X: Tensor) -> Whitening:
         scatter += centred.T @ centred
     covariance = scatter / n
     values, vectors = torch.linalg.eigh(covariance)
-    floor = float(values[-1].clamp_min(0)) * d * max(torch.finfo(X.dtype).eps, 1e-12)
-    kept = values > max(floor, 1e-300)
+    floor = float(values[-1].clamp_min(0)) * d * max(torch.finfo(X.dtype).eps, ROUNDING)
+    kept = values > max(floor, NOTHING)
     if not bool(kept.any()):
         raise ValueError("All samples are equal: there is no direction to find in constant data.")
     values, vectors = values[kept], vectors[:, kept]

@@ -18,8 +18,13 @@ def test_an_election_counts_each_run_once_and_lists_each_atom_once():
     axes = np.eye(4)
     runs = [axes[[0, 1, 2]], axes[[0, 1, 1]], np.concatenate([axes[[0]], -axes[[1, 3]]])]
     atoms, votes = elected(runs, positive=True)
-    expected = {(1, 0, 0, 0): 1, (0, 1, 0, 0): 2 / 3, (0, 0, 1, 0): 1 / 3,
-                (0, -1, 0, 0): 1 / 3, (0, 0, 0, -1): 1 / 3}  # fmt: skip
+    expected = {
+        (1, 0, 0, 0): 1,
+        (0, 1, 0, 0): 2 / 3,
+        (0, 0, 1, 0): 1 / 3,
+        (0, -1, 0, 0): 1 / 3,
+        (0, 0, 0, -1): 1 / 3,
+    }
     assert {tuple(a.astype(int)): v for a, v in zip(atoms, votes, strict=True)} == expected
     assert (np.diff(votes) <= 0).all()
     atoms, votes = elected(runs, positive=False)
@@ -60,7 +65,7 @@ def test_ksvd_benchmark_where_single_runs_fail(snr):
 def test_number_sparsity_and_sign_are_found():
     problem = toy.make_problem("ksvd-50in20-snr30/v1", 0)
     found = recover(problem.observed.train, random_state=0)
-    assert found.road_ == "consensus of K-SVD runs" and not found.positive_
+    assert not found.positive_
     assert _found(found.components_, problem.truth.directions) >= 49
     assert 49 <= found.n_components_ <= 52
     codes = found.transform(problem.observed.test)

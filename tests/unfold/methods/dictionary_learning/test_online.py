@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from unfold.arrays import unit_rows
-from unfold.methods.dictionary_learning.scalable import MinibatchDictionary
+from unfold.methods.dictionary_learning.online import OnlineDictionary
 from unfold.methods.location import location
 from unfold.sparse_coding.kernels.atoms import atom_steps
 
@@ -44,8 +44,8 @@ def test_a_step_minimises_over_one_atom_and_residuals_stay_true():
 @pytest.mark.parametrize("offset", [3.0, 500.0 * np.eye(12)[3]])
 def test_a_vector_added_to_the_samples_changes_nothing(offset):
     near, D = world()
-    plain = MinibatchDictionary(24, n_steps=100).fit(near)
-    away = MinibatchDictionary(24, n_steps=100).fit(near + offset)
+    plain = OnlineDictionary(24, n_steps=100).fit(near)
+    away = OnlineDictionary(24, n_steps=100).fit(near + offset)
     assert recall(plain.components_, D) > 0.9
     assert recall(away.components_, D) >= recall(plain.components_, D) - 0.05
     np.testing.assert_allclose(away.mean_ - plain.mean_, offset + np.zeros(12), atol=0.05)
@@ -54,13 +54,13 @@ def test_a_vector_added_to_the_samples_changes_nothing(offset):
 def test_one_huge_row_costs_next_to_nothing():
     X, D = world()
     huge = np.vstack([X, np.full((1, 12), 1e6)])
-    plain, hurt = (MinibatchDictionary(24, n_steps=100).fit(Y).components_ for Y in (X, huge))
+    plain, hurt = (OnlineDictionary(24, n_steps=100).fit(Y).components_ for Y in (X, huge))
     assert recall(hurt, D) >= recall(plain, D) - 0.1
 
 
 def test_codes_of_a_given_number_explain_more_than_the_mean():
     X, _ = world(offset=2.0)
-    fitted = MinibatchDictionary(24, n_active=3, n_steps=100).fit(X)
+    fitted = OnlineDictionary(24, n_active=3, n_steps=100).fit(X)
     codes = fitted.transform(X[:500])
     assert np.count_nonzero(codes, axis=1).max() <= 3
     left = np.linalg.norm(fitted.inverse_transform(codes) - X[:500])
@@ -70,14 +70,14 @@ def test_codes_of_a_given_number_explain_more_than_the_mean():
 def test_a_limit_in_time_ends_the_fit_with_what_it_has():
     X, _ = world(n_samples=500)
     with pytest.warns(ConvergenceWarning):
-        fitted = MinibatchDictionary(8, time_limit=0.0).fit(X)
+        fitted = OnlineDictionary(8, time_limit=0.0).fit(X)
     assert fitted.n_iter_ == 1
     assert fitted.components_.shape == (8, 12)
 
 
 def test_a_number_active_that_is_none_is_refused():
     with pytest.raises(ValueError, match="n_active must be positive"):
-        MinibatchDictionary(8, n_active=0).fit(world(n_samples=50)[0])
+        OnlineDictionary(8, n_active=0).fit(world(n_samples=50)[0])
 
 
 def test_the_centre_moves_with_the_samples():
