@@ -14,8 +14,7 @@ from unfold.methods.dictionary_learning.refinement import (
     used_enough,
 )
 from unfold.pipeline.split import POLISH, Split
-from unfold.sparse_coding.description_length import FLOOR, description_length, nats
-from unfold.sparse_coding.encode import sparse_encode
+from unfold.sparse_coding.description_length import FLOOR, description_length, shortest
 
 REFINED = " + refinement at the noise"
 
@@ -180,7 +179,7 @@ class Judgement:
 def weigh(split: Split, candidate: Candidate) -> Judgement:
     """Return what the held-out samples say of a candidate.
 
-    The number of active atoms is the one of a few that describes them shortest.
+    The residual that codes go down to is the one that describes them shortest.
 
     References
     ----------
@@ -190,25 +189,18 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     span = spanned(X)
     Y = (X if candidate.offset is None else X - candidate.offset) @ span
     D = candidate.dictionary @ span
-    most = max(1, min(len(D), span.shape[1] // 2))
-    counts = sorted({min(most, round(c)) for c in np.geomspace(1, most, 6)})
     spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
     # the numbers of a model, each to the precision that the samples warrant
     number = 0.5 * np.log(len(split.X)) / len(split.X)
     r = span.shape[1]
     gaussian = gaussian_nats(X @ span) + number * r * (r + 1) / 2
-    best, explained = np.inf, -np.inf
-    for count in counts:
-        codes = sparse_encode(
-            Y, D, penalty="l0", n_nonzero=count, positive=candidate.positive
-        ).codes
-        value = nats(Y, D, codes) + number * D.size
-        if value < best:
-            best = value
-            explained = 1 - float(np.mean(np.sum((Y - codes @ D) ** 2, axis=1))) / spread
+    found = shortest(Y, D, positive=candidate.positive)
+    best = found.nats + number * D.size
+    explained = 1 - float(np.mean(np.sum((Y - found.codes @ D) ** 2, axis=1))) / spread
     tolerance = candidate.evidence.get("tolerance", 1.0)
     certified = candidate.sure and candidate.road.startswith(DENSE)
     exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
+    exact |= 1 - explained <= EXACT**2
     return Judgement(best, gaussian - best, explained, exact, candidate.positive, certified)
 
 

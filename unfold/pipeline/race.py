@@ -81,6 +81,13 @@ class Race:
         self._say(f"{row['name']}: {why}")
         return found
 
+    @property
+    def settled(self) -> bool:
+        """Whether the best is sure of itself, and structure beyond covariance speaks for it."""
+        if self.best is None or self.judgement is None:
+            return False
+        return self.best.sure and self.judgement.saved > 0
+
     def _decide(self, found: Candidate, judgement: Judgement) -> str:
         if self.judgement is None or judgement.beats(self.judgement):
             first = self.best is None

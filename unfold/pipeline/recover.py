@@ -6,15 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.io.formats.dictionary import Dictionary
-from unfold.io.formats.encoder import Sparsest
-from unfold.methods.base import FitStatus, MethodCard, Recovery
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import Sparsest
+from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
-from unfold.methods.codes import sparsest_codes
+from unfold.methods.codes import Encoded
 from unfold.methods.location import geometric_median, tame
-from unfold.pipeline.candidates.alternating import by_alternating, twofold
+from unfold.pipeline.candidates.alternating import by_alternating
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments
+from unfold.pipeline.candidates.hierarchy import by_hierarchy
 from unfold.pipeline.candidates.independent_subspaces import by_independent_subspaces
 from unfold.pipeline.candidates.mean_shift import by_mean_shift
 from unfold.pipeline.candidates.one_sparse import (
@@ -22,6 +23,7 @@ from unfold.pipeline.candidates.one_sparse import (
     complete_one_sparse,
     leaves_much,
 )
+from unfold.pipeline.candidates.online import by_online, twofold
 from unfold.pipeline.candidates.tail_power import by_tail_power
 from unfold.pipeline.judge import DENSE, Candidate, better, explains_more, refined
 from unfold.pipeline.race import Race
@@ -34,7 +36,9 @@ TIME_LIMIT = 120.0
 #: Share of the time left that one candidate may take, so that others get a turn.
 SHARE = 0.6
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
-MODERATE = 160
+PAIRWISE = 160
+#: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
+POLISHED = 1024
 #: Variance explained by few atoms below which single-feature samples are not all there is.
 ALL = 0.98
 #: Most dimensions, and fewest samples, for features that are only active together, or for votes.
@@ -75,15 +79,15 @@ def together(split: Split) -> Candidate | None:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Recover(Recovery):
+class Recover(Encoded):
     """The recommended pipeline: a race of candidates that held-out samples decide.
 
     Samples of single features come first; where they are all there is, nothing else need run.
-    Then alternating dictionary learning fits the offset with the dictionary: a floor for whatever
-    follows. About that offset come the structures that can be told exactly: rank-one points of
-    cumulants, clusters of samples, local subspaces of hierarchies, tails, joint cumulants of dense
-    codes; and where nothing is sure of itself, features that are only active together, and votes
-    of K-SVD runs. The shortest description of held-out samples wins.
+    Then an online dictionary fits the offset with its atoms, and keeps those that pay for
+    themselves: a floor for whatever follows. About that offset come the structures that can be
+    told exactly: rank-one points of cumulants, clusters of samples, hierarchies, tails, joint
+    cumulants of dense codes; and where nothing is sure of itself, features that are only active
+    together, and votes of K-SVD runs. The shortest description of held-out samples wins.
 
     Parameters
     ----------
@@ -121,6 +125,8 @@ class Recover(Recovery):
         enumerates=True,
     )
 
+    centres: ClassVar[bool] = False  # the offset is fitted with the dictionary
+
     time_limit: float | None = TIME_LIMIT
     n_active: int | None = None
     progress: bool = False
@@ -136,7 +142,7 @@ class Recover(Recovery):
         centre = geometric_median(X)
         unit = float(np.quantile(np.linalg.norm(X - centre, axis=1), 0.95)) or 1.0
         Y = tame(np.asarray(X, np.float64) / unit - centre / unit) + centre / unit
-        split = Split.of(np.asarray(Y, X.dtype), self.n_components, self._rng())
+        split = Split.of(np.asarray(Y, X.dtype), self.n_components, self._rng(), self.n_active)
         race = self._race(split, end)
         best = race.best
         if best is None:
@@ -152,23 +158,25 @@ class Recover(Recovery):
         race.run("one-sparse samples", lambda: single_features(split))
         if race.judgement is not None and race.judgement.explained >= ALL:
             return race
-        if split.X.shape[1] <= MODERATE:
-            floor = race.run("alternating", lambda: by_alternating(split), SHARE)
-            if floor is not None and twofold(floor.dictionary):
-                race.run(
-                    "alternating, signed", lambda: by_alternating(split, positive=False), SHARE
-                )
+        floor = race.run("online dictionary", lambda: by_online(split), SHARE)
+        if floor is not None and twofold(floor.dictionary):
+            race.run("signed codes", lambda: by_online(split, positive=False), SHARE)
+        if not race.settled and split.X.shape[1] <= PAIRWISE:
+            race.run("alternating", lambda: by_alternating(split), SHARE)
         start = race.best if race.judgement is not None and race.judgement.saved > 0 else None
         # the offset of a candidate that explains nothing is worth nothing
         centred = split.about(None if start is None else start.offset)
         offset = centred.bias - split.bias
-        if start is not None and start.positive and centred is not split:
+        if start is not None and start.positive and len(start.dictionary) <= POLISHED:
+            road = f"{start.road} + polish"
             race.run(
                 "refinement of the best",
-                lambda: shifted(refined(centred, start.dictionary, "alternating + polish"), offset),
+                lambda: shifted(refined(centred, start.dictionary, road), offset),
                 SHARE,
             )
         race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
+        if race.judgement is None or race.judgement.explained < ALL:
+            race.run("hierarchy", lambda: shifted(by_hierarchy(centred), offset), SHARE)
         best = race.best
         unsure = best is None or not best.sure
         # both signs of every feature: codes may be signed after all
@@ -202,16 +210,8 @@ class Recover(Recovery):
         """What won: the name of its row in ``candidates_``."""
         return self.road_
 
-    def _exported(self) -> Dictionary:
-        encoder = Sparsest(float(self.noise_), bool(self.positive_))
-        return replace(super()._exported(), encoder=encoder)
-
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        D = self.components_
-        if self.positive_:
-            return np.asarray(sparsest_codes(X, D, self.mean_, noise=self.noise_))
-        both = np.asarray(sparsest_codes(X, np.concatenate([D, -D]), self.mean_, noise=self.noise_))
-        return both[:, : len(D)] - both[:, len(D) :]
+    def _encoder(self) -> Encoder:
+        return Sparsest(float(self.noise_), bool(self.positive_))
 
 
 def shifted(candidate: Candidate | None, offset: np.ndarray) -> Candidate | None:

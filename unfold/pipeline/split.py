@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from unfold.methods.active_samples import unit_samples
 from unfold.methods.clustering.one_sparse import repeated_point
 from unfold.methods.codes import pursue
-from unfold.methods.dictionary_learning.refinement import normalised
 
 #: Samples a polish looks at, and held-out ones that judge.
 POLISH, HELD_OUT = 15_000, 4_000
 
 #: Distance, in the largest standard deviation of a coordinate, at which two offsets are one.
 NEAR = 0.1
-
 #: Samples below which cumulants of third and higher order say little.
 FEW = 10_000
 
@@ -32,6 +31,8 @@ class Split:
     n : int or None
         Directions wanted.
     rng : RandomState
+    n_active : int or None
+        Active atoms a sample, where they are known.
     """
 
     X: np.ndarray
@@ -39,9 +40,12 @@ class Split:
     bias: np.ndarray
     n: int | None
     rng: np.random.RandomState
+    n_active: int | None = None
 
     @classmethod
-    def of(cls, X: np.ndarray, n: int | None, rng: np.random.RandomState) -> "Split":
+    def of(
+        cls, X: np.ndarray, n: int | None, rng: np.random.RandomState, n_active: int | None = None
+    ) -> "Split":
         """Return the split of raw samples: bias off, some samples held out.
 
         Raises
@@ -58,14 +62,15 @@ class Split:
         Y = X if not bias.any() else (X - bias).astype(X.dtype)
         aside = min(HELD_OUT, len(Y) // 5)
         order = rng.permutation(len(Y))
-        return cls(Y[order[aside:]], Y[order[:aside]] if aside else Y, bias, n, rng)
+        return cls(Y[order[aside:]], Y[order[:aside]] if aside else Y, bias, n, rng, n_active)
 
     def about(self, offset: np.ndarray | None) -> "Split":
-        """Return the same split less an offset; itself where there is none.
+        """Return the same split less an offset; itself where there is none, or next to none.
 
+        Exact structure needs an exact offset, and nothing at all is the likeliest one near zero.
         Where a sample repeats next to it, that is the offset, to the last bit.
         """
-        if offset is None:
+        if offset is None or np.linalg.norm(offset) < NEAR * np.std(self.X, axis=0).max():
             return self
         found = repeated_point(self.X)
         if (
@@ -74,7 +79,7 @@ class Split:
         ):
             offset = found
         X, held_out = (np.asarray(A - offset, A.dtype) for A in (self.X, self.held_out))
-        return Split(X, held_out, self.bias + offset, self.n, self.rng)
+        return Split(X, held_out, self.bias + offset, self.n, self.rng, self.n_active)
 
     @property
     def few_atoms(self) -> int:
@@ -88,4 +93,4 @@ class Split:
 
     def evidence(self, D: np.ndarray, tolerance: float) -> float:
         """Return the share of held-out samples that few atoms fit within a tolerance."""
-        return pursue(normalised(self.held_out), D, self.few_atoms, tolerance).share
+        return pursue(unit_samples(self.held_out), D, self.few_atoms, tolerance).share

@@ -5,16 +5,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from unfold.sparse_coding.solvers.gram import rank_tolerance
+from unfold.sparse_coding.solvers.block_pursuit import AT_ONCE, SHARE, Pursuit
 
 #: Samples whose correlations are held at once: 2,000 of 16,384 atoms are 130 MB in float32.
 BLOCK = 2_000
-#: Least share of the largest correlation that an atom chosen in the same step has.
-SHARE = 0.7
 #: In few dimensions chance correlates with anything, and a lone atom must still be taken.
 FEW = 0.7
-#: Most atoms a step.
-AT_ONCE = 4
+#: Share of the squared residual below which a step is not worth another atom.
+GAIN = 1e-3
 
 
 def block_pursuit(
@@ -58,8 +56,6 @@ def block_pursuit(
     ----------
     Needell and Tropp (2009), CoSaMP; Donoho, Tsaig, Drori and Starck (2012), stagewise OMP.
     """
-    from unfold.sparse_coding.kernels.block_pursuit import extend_and_refit
-
     n, k = len(X), len(D)
     if not k:
         return sparse.csr_array((n, 0), dtype=X.dtype)
@@ -67,26 +63,14 @@ def block_pursuit(
     least = np.zeros(k) if least is None else np.asarray(least, np.float64)
     edge = chance * min(FEW, np.sqrt(2 * np.log(max(k, 2)) / X.shape[1]))
     width = min(max_atoms, X.shape[1])
-    scratch = (np.zeros((width, width)), np.zeros((width + 3, width + 1)))
     parts: list[tuple[Any, ...]] = []
     for start in range(0, n, BLOCK):
         block = np.ascontiguousarray(X[start : start + BLOCK])
-        m = len(block)
-        supports, values = np.zeros((m, width), np.int64), np.zeros((m, width))
-        counts, live, R = np.zeros(m, np.int64), np.ones(m, bool), block.copy()
-        for _ in range(max_steps):
-            rows = np.flatnonzero(live)
-            if not len(rows):
-                break
-            part = tuple(a[rows] for a in (block, R, live, supports, values, counts))
-            x, r, on, sup, val, cnt = part
-            extend_and_refit(
-                x, D, r @ D.T, r, on, sup, val, cnt, least, SHARE, edge, exact, AT_ONCE, positive,
-                rank_tolerance(X.dtype), *scratch,
-            )  # fmt: skip
-            R[rows], live[rows], supports[rows], values[rows], counts[rows] = r, on, sup, val, cnt
-        taken = np.arange(width) < counts[:, None]
-        parts.append((values[taken], supports[taken], counts))
+        bounds = exact * np.linalg.norm(block, axis=1).astype(np.float64)
+        pursuit = Pursuit(block, D, D, bounds, width, positive)
+        pursuit.run(least, share=SHARE, edge=edge, gain=GAIN, at_once=AT_ONCE, max_steps=max_steps)
+        taken = np.arange(width) < pursuit.counts[:, None]
+        parts.append((pursuit.values[taken], pursuit.supports[taken], pursuit.counts))
     starts = np.concatenate([[0], np.cumsum(np.concatenate([p[2] for p in parts]))])
     data = np.concatenate([p[0] for p in parts]).astype(X.dtype)
     codes = sparse.csr_array((data, np.concatenate([p[1] for p in parts]), starts), shape=(n, k))

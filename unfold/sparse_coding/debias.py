@@ -54,10 +54,15 @@ def _refitted(X: np.ndarray, D: np.ndarray, codes: Any, values: np.ndarray) -> n
     most = int(np.diff(codes.indptr).max(initial=0))
     failed = np.zeros(X.shape[0], bool)
     refit(
-        np.ascontiguousarray(X), np.ascontiguousarray(D, X.dtype), codes.indptr.astype(np.int64),
-        codes.indices.astype(np.int32), values, rank_tolerance(np.float64),
-        np.zeros((most + 2, most + 1)), failed,
-    )  # fmt: skip
+        np.ascontiguousarray(X),
+        np.ascontiguousarray(D, X.dtype),
+        codes.indptr.astype(np.int64),
+        codes.indices.astype(np.int32),
+        values,
+        rank_tolerance(np.float64),
+        np.zeros((most + 2, most + 1)),
+        failed,
+    )
     return failed
 
 

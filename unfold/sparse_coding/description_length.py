@@ -1,9 +1,106 @@
 """How short a dictionary makes the description of activations: what decides without the truth."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+from scipy import sparse
 
 #: Residuals below this share of the variance count as perfect: nothing is won by rounding.
 FLOOR = 1e-6
+#: Residual norms that a description is tried at, in root mean square norms of the samples.
+ERRORS = tuple(np.geomspace(0.5, FLOOR**0.5, 10))
+#: Share of the samples whose residuals tell the noise where the others are failures.
+MOST = 0.9
+#: Ratio of the residual norms that are tried beside the best of them: half a step.
+BETWEEN = 2.0**0.5
+#: Descriptions that may get longer in a row before finer ones are given up.
+PATIENCE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """Samples as few atoms and a Gaussian residual.
+
+    Attributes
+    ----------
+    nats : float
+        Mean length a sample, without the dictionary.
+    error : float
+        Residual norm that the pursuit went to.
+    codes : csr_array of shape (n, k)
+    noise : float
+        Standard deviation of a coordinate of the residual, for the dimensions that codes leave.
+    """
+
+    nats: float
+    error: float
+    codes: sparse.csr_array
+    noise: float
+
+
+def shortest(
+    X: np.ndarray, D: np.ndarray, *, positive: bool, errors: Sequence[float] = ERRORS
+) -> Description:
+    """Return the shortest description of samples by pursuit codes to one of several residuals.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Samples less their offset.
+    D : ndarray of shape (k, d)
+        Unit rows.
+    positive : bool
+        Whether codes are non-negative.
+    errors : sequence of float
+        Residual norms to try, from coarse to fine, in root mean square norms of the samples.
+
+    Returns
+    -------
+    Description
+
+    References
+    ----------
+    Rissanen (1978), Modeling by shortest data description.
+    """
+    size = float(np.sqrt(np.mean(np.sum(np.square(X, dtype=np.float64), axis=1)))) or 1.0
+    gram = D @ D.T
+
+    def described(error: float) -> Description:
+        codes = within(X, D, error, positive=positive, gram=gram)
+        left = np.sum(np.square(X - codes @ D, dtype=np.float64))
+        free = max(1.0, X.shape[1] - codes.nnz / len(X))
+        noise = float(np.sqrt(left / len(X) / free))
+        return Description(nats(X, D, codes, signed=not positive), error, codes, noise)
+
+    best = described(errors[0] * size)
+    worse = 0
+    for relative in errors[1:]:
+        found = described(relative * size)
+        best, worse = (found, 0) if found.nats < best.nats else (best, worse + 1)
+        if worse == PATIENCE:
+            break
+    around = [described(best.error * BETWEEN), described(best.error / BETWEEN)]
+    return min([best, *around], key=lambda found: found.nats)
+
+
+def within(
+    X: np.ndarray, D: np.ndarray, error: float, *, positive: bool, gram: np.ndarray | None = None
+) -> sparse.csr_array:
+    """Return pursuit codes (n, k) to a residual norm, of at most half as many atoms as dimensions.
+
+    With more atoms than that, codes fit anything. Two are always allowed: a plane has no half.
+    """
+    from unfold.sparse_coding.forms import AtMost
+    from unfold.sparse_coding.problem import Options, SparseProblem
+    from unfold.sparse_coding.solvers.choice import as_solver
+
+    most = min(max(2, X.shape[1] // 2), *D.shape)
+    problem = SparseProblem(AtMost(most, error), X, D, positive=positive, gram=gram)
+    solution = as_solver("auto", problem).solve(problem, Options(sparse_output=True))
+    codes = sparse.csr_array(solution.codes)
+    codes.eliminate_zeros()
+    return codes
 
 
 def description_length(X: np.ndarray, D: np.ndarray, n_active: int, *, positive: bool) -> float:
@@ -27,20 +124,24 @@ def description_length(X: np.ndarray, D: np.ndarray, n_active: int, *, positive:
     codes = sparse_encode(
         X, D, penalty="l0", n_nonzero=min(n_active, *D.shape), positive=positive
     ).codes
-    return nats(X, D, codes)
+    return nats(X, D, codes, signed=not positive)
 
 
-def nats(X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> float:
+def nats(
+    X: np.ndarray, D: np.ndarray, codes: np.ndarray | sparse.csr_array, *, signed: bool = False
+) -> float:
     """Return the mean nats that it takes to describe a sample by given codes.
 
-    A Gaussian residual, which atoms of the dictionary are on, and amplitudes to the precision
-    that the residual warrants: ``d/2 log v + L0 (log k + 1/2 log(1 + <z^2> / v))``.
+    The variance of the residuals is that of all samples or of most, whichever describes them
+    shorter: a few that a pursuit fails on must not be what decides.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     D : ndarray of shape (k, d)
-    codes : ndarray of shape (n, k)
+    codes : ndarray or csr_array of shape (n, k)
+    signed : bool
+        Whether codes might have been of either sign.
 
     Returns
     -------
@@ -50,9 +151,54 @@ def nats(X: np.ndarray, D: np.ndarray, codes: np.ndarray) -> float:
     ----------
     Rissanen (1978), Modeling by shortest data description.
     """
+    Z = sparse.csr_array(codes)
+    left = np.sum(np.square(X - Z @ D, dtype=np.float64), axis=1)
+    return min(
+        float(sample_nats(X, left, Z, v, on_nats(Z, v, signed=signed)).mean())
+        for v in variances(X, left)
+    )
+
+
+def variances(X: np.ndarray, left: np.ndarray) -> tuple[float, float]:
+    """Return the variance of a coordinate of the residual over most samples, and over all."""
     floor = max(FLOOR * float(X.var(axis=0).mean()), np.finfo(np.float64).tiny)
-    variance = max(float(np.mean((X - codes @ D) ** 2)), floor)
-    active = int(np.count_nonzero(codes))
-    energy = float((codes**2).sum()) / max(active, 1)
-    atoms = np.log(len(D)) + 0.5 * np.log1p(energy / variance)
-    return float(0.5 * X.shape[1] * np.log(variance) + active / len(X) * atoms)
+    most = np.sort(left)[: max(1, round(MOST * len(left)))]
+    return max(float(most.mean()) / X.shape[1], floor), max(float(left.mean()) / X.shape[1], floor)
+
+
+def on_nats(Z: sparse.csr_array, variance: float, *, signed: bool) -> np.ndarray:
+    """Return the nats (k,) of an active atom: that it is on, and how strong.
+
+    The first is the logarithm of how rarely it is: two features that are on together by chance
+    cost no more, as to which they are, than an atom of their own for the pair would. Amplitudes
+    are told to the precision that the residual warrants, ``1/2 log(1 + <z^2> / v)``; a sign costs
+    ``log 2``.
+    """
+    uses = np.bincount(Z.indices, minlength=Z.shape[1])
+    energy = float(np.square(Z.data, dtype=np.float64).sum()) / max(Z.nnz, 1)
+    strength = 0.5 * np.log1p(energy / variance) + signed * np.log(2)
+    return np.asarray(np.log((Z.shape[0] + 1) / (uses + 1)) + strength)
+
+
+def sample_nats(
+    X: np.ndarray, left: np.ndarray, Z: sparse.csr_array, variance: float, on: np.ndarray
+) -> np.ndarray:
+    """Return the nats (n,) of each sample: its residual and its active atoms.
+
+    Where codes fail, a sample costs no more than its coordinates, ``1/2 log(1 + x^2 / v)`` each.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    left : ndarray of shape (n,)
+        Squared residual norms.
+    Z : csr_array of shape (n, k)
+    variance : float
+        Of a coordinate of the residual.
+    on : ndarray of shape (k,)
+        Nats of an active atom.
+    """
+    d = X.shape[1]
+    rows = np.repeat(np.arange(len(X)), np.diff(Z.indptr))
+    coded = 0.5 * left / variance + np.bincount(rows, on[Z.indices], minlength=len(X))
+    return np.asarray(0.5 * d * (np.log(variance) - 1) + coded)

@@ -7,6 +7,9 @@ import numpy as np
 
 from unfold.arrays import check_activations, to_numpy, unit_rows
 
+#: Cosine of two atoms short of 1, and margin of a certificate above 0, that may be rounding.
+_ROUNDING, _STRICTLY = 1e-12, 1e-9
+
 
 def _cosines(D: Any) -> np.ndarray:
     """Return the absolute cosines between atoms, 0 between an atom and itself."""
@@ -83,7 +86,7 @@ def spark_bounds(D: Any) -> SparkBounds:
     if k == 1:
         return SparkBounds(upper, upper)
     sums = babel(given)
-    if sums[0] >= 1 - 1e-12:
+    if sums[0] >= 1 - _ROUNDING:
         return SparkBounds(2, 2)
     lower = int(np.argmax(sums >= 1)) + 2 if (sums >= 1).any() else k + 1
     return SparkBounds(min(max(lower, 2), upper), upper)
@@ -194,4 +197,4 @@ def dual_certificate(D: Any, Z: Any, *, positive: bool = True) -> DualCertificat
             off = np.delete(atoms @ u, on)
             size = off if positive else abs(off)
             margin[i] = 1 - size.max() if len(size) else 1.0
-    return DualCertificate(margin > 1e-9, margin)
+    return DualCertificate(margin > _STRICTLY, margin)

@@ -9,6 +9,10 @@ from unfold.arrays import check_activations, to_numpy, unit_rows
 from unfold.sparse_coding.encode import sparse_encode
 from unfold.sparse_coding.guarantees import guaranteed_sparsity, mutual_coherence, welch_bound
 
+#: L1 penalty, and duality gap, at which codes are as good as without noise; the largest error of a
+#: code, where values are up to 1, at which it is recovered.
+NO_PENALTY, EXACT_GAP, RECOVERED = 1e-7, 1e-12, 1e-3
+
 
 def donoho_tanner(delta: Any, *, positive: bool = True) -> Any:
     """Return the weak threshold ``rho = active / d`` below which L1 recovers, for random atoms.
@@ -107,8 +111,8 @@ def recovery_probability(
         truth = np.zeros((n, n_atoms))
         np.put_along_axis(truth, support, values, axis=1)
         X = truth @ atoms
-        found = sparse_encode(X, atoms, alpha=1e-7, positive=positive, tol=1e-12).codes
-        hits += int((abs(found - truth).max(1) < 1e-3).sum())
+        found = sparse_encode(X, atoms, alpha=NO_PENALTY, positive=positive, tol=EXACT_GAP).codes
+        hits += int((abs(found - truth).max(1) < RECOVERED).sum())
     return hits / n_trials
 
 

@@ -9,7 +9,7 @@ from unfold.sparse_coding.encode import sparse_encode
 from unfold.sparse_coding.forms import ElasticNet, LogSum
 from unfold.sparse_coding.solution import Status
 
-PURSUITS = ("omp", "batched_omp", "matching_pursuit")
+PURSUITS = ("omp", "block_pursuit", "batched_omp", "matching_pursuit")
 
 
 def sums_of_four(seed=0, n=120, k=64, d=32, signed=False):
@@ -53,7 +53,7 @@ def test_converged_within_error_and_only_then(solver, positive, dtype, error):
 
 
 @pytest.mark.parametrize("error", [1e-8, 1e-10, 1e-13])
-@pytest.mark.parametrize("solver", ["omp", "batched_omp"])
+@pytest.mark.parametrize("solver", ["omp", "block_pursuit", "batched_omp"])
 def test_tight_bounds_are_met_on_exactly_sparse_data(solver, error):
     X, D, _ = sums_of_four()
     found = sparse_encode(X, D, penalty="l0", error=error, solver=solver)
@@ -90,7 +90,7 @@ def test_certificates_of_the_mixed_precision_search_are_residuals():
     np.testing.assert_allclose(found.certificate, true, rtol=1e-3, atol=1e-14)
 
 
-@pytest.mark.parametrize("solver", ["omp", "batched_omp"])
+@pytest.mark.parametrize("solver", ["omp", "block_pursuit", "batched_omp"])
 @pytest.mark.parametrize("shape", [(64, 32), (20, 30), (96, 8)])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_non_negative_pursuit_of_all_atoms_is_non_negative_least_squares(solver, shape, seed):

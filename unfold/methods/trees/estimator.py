@@ -7,38 +7,42 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from unfold.methods.base import FitStatus, MethodCard, Recovery
-from unfold.methods.trees.events import (
+from unfold.io.formats.encoder import Encoder
+from unfold.io.formats.solved import TreePursuit
+from unfold.methods.base import FitStatus, MethodCard
+from unfold.methods.codes import Encoded
+from unfold.methods.trees.finish import finished, moved_to
+from unfold.methods.trees.growth import (
     HALF,
     LEAST,
     LOUD,
+    SPREAD,
     Events,
     grown,
     without_corrections,
 )
-from unfold.methods.trees.supports import (
-    centroid_differences,
-    closed,
-    codes_on,
-    weighted_step,
-)
-from unfold.methods.trees.topology import Tree, tree_of
+from unfold.methods.trees.supports import centroid_differences, weighted_step
+from unfold.methods.trees.topology import tree_of
 from unfold.sparse_coding.block_pursuit import block_pursuit
+from unfold.sparse_coding.trees import Tree, closed, codes_on, tree_pursuit
 
 #: Share of the variance below which the tree found does not stand for the data.
 EXPLAINED = 0.9
 #: Most samples of a least squares on supports: 20 codes each are 24 MB.
 MOST = 100_000
+#: Share of them that no direction is fitted to, which judge what is needed.
+HELD_OUT = 0.2
 
 
-class TreeDictionary(Recovery):
+class TreeDictionary(Encoded):
     """Features of hierarchies, where parents are hardly ever active without a child.
 
     First events are found (whole paths from root to leaf, and free features), then the tree over
     them, then all features at once by weighted least squares on supports that are closed under
     ancestors. Neither the number of features, the depth, nor how many are active is told.
-    Codes are non-negative, and a child is made orthogonal to its ancestors: from samples in which
-    it always comes with them it is known up to their multiples only.
+    Nodes that samples held out do not need are dropped. Codes are non-negative, their supports
+    closed under ancestors. A child is made orthogonal to its ancestors: from samples in which it
+    always comes with them it is known up to their multiples only.
 
     Parameters
     ----------
@@ -61,6 +65,8 @@ class TreeDictionary(Recovery):
     confidence_ : ndarray of shape (n_components_,)
         Squared cosine with the true direction that the residuals of a feature's own samples lead
         to expect, its samples being well supported: ``1 / (1 + d s^2 / sum(z^2))``.
+    amplitudes_ : ndarray of shape (n_components_,)
+        Median code of each feature where it is active, ancestors of active ones included.
     explained_ : float
         Share of the variance explained on the samples of the last round.
     """
@@ -106,13 +112,18 @@ class TreeDictionary(Recovery):
         some = X[:MOST]
         tree = tree_of(events.directions)
         active = _active(some - mean, events)
-        support = closed(active, tree)
+        train = slice(0, max(1, round((1 - HELD_OUT) * len(some))))
+        judges = slice(train.stop if train.stop < len(some) else 0, None)
+        support = closed(active[train], tree)
         D = centroid_differences(
             (events.directions * events.amplitudes[:, None]).astype(X.dtype), tree
         )
         for _ in range(self.n_steps):
-            D, mean = weighted_step(some, D, mean, support, tree)
-        self._keep(some, D, mean, support, tree)
+            D, mean = weighted_step(some[train], D, mean, support, tree)
+        D, mean, tree, place = finished(
+            some[train], some[judges], D, mean, tree, active[train], active[judges]
+        )
+        self._keep(some, D, mean, closed(moved_to(active, place, len(D)), tree), tree)
         self.mean_ = mean
         self._judge(last)
 
@@ -144,6 +155,7 @@ class TreeDictionary(Recovery):
         """Answer with the longest sample where nothing repeats, and say so."""
         self.components_ = X[np.linalg.norm(X, axis=1).argmax()][None]
         self.parents_, self.confidence_ = np.array([-1]), np.zeros(1)
+        self.amplitudes_ = np.zeros(1)
         self.explained_, self.status_ = 0.0, FitStatus.STALLED
 
     def _keep(
@@ -161,6 +173,10 @@ class TreeDictionary(Recovery):
         place[order] = np.arange(len(order))
         self.components_ = D[order]
         self.parents_ = place[tree.parents[order]]
+        columns = Z.tocsc()
+        self.amplitudes_ = np.array(
+            [np.median(columns.data[columns.indptr[j] : columns.indptr[j + 1]]) for j in order]
+        )
         share = noise[order] / np.maximum(energy[order], np.finfo(X.dtype).tiny)
         self.confidence_ = 1 / (1 + share)
 
@@ -174,10 +190,11 @@ class TreeDictionary(Recovery):
             self.status_ = FitStatus.STALLED
 
     def _codes(self, X: np.ndarray) -> sparse.csr_array:
-        return block_pursuit(self._centred(X), self._atoms(X))
+        least = SPREAD * self.amplitudes_
+        return tree_pursuit(self._centred(X), self._atoms(X), self.parents_, least)
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.asarray(self._codes(X).toarray())
+    def _encoder(self) -> Encoder:
+        return TreePursuit(self.parents_, SPREAD * self.amplitudes_)
 
 
 def _active(X: np.ndarray, events: Events) -> sparse.csr_array:

@@ -9,9 +9,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from unfold.arrays import unit_rows
-from unfold.methods.trees.topology import Tree
-from unfold.sparse_coding.kernels.debias import refit
-from unfold.sparse_coding.solvers.gram import rank_tolerance
+from unfold.sparse_coding.trees import Tree, codes_on
 
 #: Quantile of squared residuals below which samples weigh nearly alike.
 TRUSTED = 0.3
@@ -37,26 +35,6 @@ def centroid_differences(events: np.ndarray, tree: Tree) -> np.ndarray:
     directions = centroids.copy()
     directions[inner] -= centroids[tree.parents[inner]]
     return unit_rows(directions).astype(events.dtype)
-
-
-def closed(Z: sparse.csr_array, tree: Tree) -> sparse.csr_array:
-    """Return codes (n, n_nodes) with an entry at every active event and each of its ancestors."""
-    ones = sparse.csr_array((np.ones(Z.nnz, np.float32), Z.indices, Z.indptr), shape=Z.shape)
-    return sparse.csr_array(ones @ tree.ancestors()[: Z.shape[1]])
-
-
-def codes_on(X: np.ndarray, D: np.ndarray, support: sparse.csr_array) -> sparse.csr_array:
-    """Return least-squares codes of samples on given supports, zero where these are dependent."""
-    values, failed = np.zeros(support.nnz), np.zeros(len(X), bool)
-    most = int(np.diff(support.indptr).max(initial=0))
-    refit(
-        np.ascontiguousarray(X), np.ascontiguousarray(D, X.dtype), support.indptr.astype(np.int64),
-        support.indices.astype(np.int32), values, rank_tolerance(np.float64),
-        np.zeros((most + 2, most + 1)), failed,
-    )  # fmt: skip
-    return sparse.csr_array(
-        (values.astype(X.dtype), support.indices, support.indptr), shape=support.shape
-    )
 
 
 def weighted_step(
@@ -87,12 +65,13 @@ def weighted_step(
     weights = floor / (left + floor)
     ones = sparse.csr_array(np.ones((len(X), 1), X.dtype))
     with_one = sparse.csr_array(sparse.hstack([Z, ones], format="csr"))
-    weighted = sparse.csr_array(sparse.diags_array(weights.astype(X.dtype)) @ with_one)
-    gram = (with_one.T @ weighted).astype(np.float64).toarray()
+    # in double: rounded sums of squares over many samples may have no positive root left
+    weighted = sparse.csr_array(sparse.diags_array(weights.astype(np.float64)) @ with_one)
+    gram = (with_one.T @ weighted).toarray()
     pull = PULL * gram.diagonal()[:-1].mean()
     old = np.concatenate([D, mean[None]]).astype(np.float64)
     gram[np.diag_indices(len(gram))] += pull
-    right = (weighted.T @ X).astype(np.float64) + pull * old
+    right = weighted.T @ X + pull * old
     new = linalg.solve(gram, right, assume_a="pos", overwrite_a=True)
     return without_ancestors(new[:-1], tree).astype(X.dtype), new[-1].astype(X.dtype)
 

@@ -4,13 +4,13 @@ Average linkage in connected components, with merges of nearly the same height m
 that neither depth nor number of children need be known.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import sparse
 from scipy.cluster import hierarchy
 from scipy.sparse import csgraph
 from scipy.spatial.distance import squareform
+
+from unfold.sparse_coding.trees import Tree
 
 #: Mean cosine from which events share a node: a third of what depth 2 gives, above chance.
 SHARED = 0.17
@@ -20,38 +20,6 @@ SAME_LEVEL = 0.16
 BEYOND_CHANCE = 4.5
 #: Least cosine that links two events into a component.
 LINKED = 0.27
-
-
-@dataclass(frozen=True)
-class Tree:
-    """A forest whose first nodes are the events; inner nodes follow, parents after children.
-
-    Attributes
-    ----------
-    parents : ndarray of shape (n_nodes,)
-        Parent of each node, -1 for roots and events on their own.
-    n_events : int
-    """
-
-    parents: np.ndarray
-    n_events: int
-
-    def ancestors(self) -> sparse.csr_array:
-        """Return which nodes (n_nodes, n_nodes) each has above it, itself included."""
-        nodes = np.arange(len(self.parents))
-        rows, columns, at = [nodes], [nodes], self.parents.copy()
-        while (at >= 0).any():
-            on = np.flatnonzero(at >= 0)
-            rows.append(on)
-            columns.append(at[on])
-            at = np.where(at >= 0, self.parents[at], -1)
-        r, c = np.concatenate(rows), np.concatenate(columns)
-        shape = (len(nodes), len(nodes))
-        return sparse.csr_array((np.ones(len(r), np.float32), (r, c)), shape=shape)
-
-    def depths(self) -> np.ndarray:
-        """Return the number of ancestors (n_nodes,) of each node."""
-        return np.diff(self.ancestors().indptr) - 1
 
 
 def tree_of(events: np.ndarray) -> Tree:

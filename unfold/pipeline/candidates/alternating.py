@@ -1,4 +1,4 @@
-"""The floor: alternating dictionary learning with its offset, for any data of moderate size."""
+"""Alternating dictionary learning with its offset, for data of moderate size."""
 
 import warnings
 
@@ -9,10 +9,6 @@ from unfold.methods.base import FitStatus
 from unfold.methods.dictionary_learning.alternating import AlternatingDictionary
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split
-
-#: Share of directions that have an opposite among the others from which codes are tried signed;
-#: chance gives next to none at this cosine.
-ANTIPODAL_SHARE, ANTIPODAL = 0.2, -0.95
 
 #: Samples that use a direction from which it is known to a few degrees.
 ENOUGH_USES = 50
@@ -40,8 +36,3 @@ def by_alternating(split: Split, *, positive: bool = True) -> Candidate:
         positive=positive,
         offset=np.asarray(method.mean_),
     )
-
-
-def twofold(D: np.ndarray) -> bool:
-    """Tell whether many directions have their opposite beside them: both signs of one feature."""
-    return bool(((D @ D.T).min(axis=1) < ANTIPODAL).mean() > ANTIPODAL_SHARE)

@@ -1,4 +1,4 @@
-"""The default: look at the data, take the cheapest road that its own evidence bears out."""
+"""What runs of K-SVD agree on: for few samples, signed codes, dependent features."""
 
 import warnings
 

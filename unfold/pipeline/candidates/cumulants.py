@@ -1,13 +1,11 @@
-"""The roads that `unfold.recover` may take, and the evidence that decides between them."""
+"""Rank-one points of cumulants, or their joint fit where codes are dense: for few dimensions."""
 
 import numpy as np
 import torch
 
-from unfold.methods.atoms import joined
 from unfold.methods.ica.cumulants import Cumulants, cumulants
 from unfold.methods.ica.joint_cumulants import fit_dense, misfit
 from unfold.methods.ica.subspace_power import (
-    distinct,
     flattening_rank,
     oriented,
     rank_one_points,
@@ -17,6 +15,7 @@ from unfold.methods.ica.subspace_power import (
 from unfold.methods.ica.tensor_fit import contributions, fit_cumulants, residual_points
 from unfold.pipeline.judge import REFINED, Candidate, refined
 from unfold.pipeline.split import FEW, Split
+from unfold.same_direction import LEARNED, distinct, joined
 
 
 def by_moments(split: Split, rays: np.ndarray) -> Candidate:
@@ -49,13 +48,13 @@ def first_points(split: Split, moments: Cumulants, generator: torch.Generator) -
     """Return whitened rank-one points: as many as wanted, or as both halves agree on."""
     d = moments.white.rank
     if split.n is None:
-        # generous: the polish drops what no sample needs, but cannot add what is missing
+        # generous: refinement drops what no sample needs, but cannot add what is missing
         points = replicated(moments, generator, least=0.75)
     else:
         n = min(split.n, flattening_rank(d))
         span = stacked_span(moments, n)
         found, values = rank_one_points(span, d, max(12 * n, 64), generator)
-        points = found[distinct(found, values)[: split.n]]
+        points = found[distinct(found, values, positive=False)[: split.n]]
     return oriented(points, moments.tensors[3])
 
 
@@ -65,7 +64,7 @@ def completed(
     """Return the candidate with directions that the cumulants still ask for, if samples do too.
 
     What the known directions leave of the cumulants points to missing ones; both signs are put
-    to the polish, which keeps what it needs.
+    to a refinement, which keeps what it needs.
     """
     for _ in range(3):
         known = len(candidate.dictionary)
@@ -76,7 +75,7 @@ def completed(
         fit = fit_cumulants(moments, A, phases=((10.0, 6),))
         fresh = residual_points(moments, fit, min(room, 8), generator)
         extra = moments.white.directions(fresh).numpy()
-        start = joined(candidate.dictionary, np.concatenate([extra, -extra]), 0.98)
+        start = joined(candidate.dictionary, np.concatenate([extra, -extra]), LEARNED)
         trial = refined(split, start, candidate.road.removesuffix(REFINED))
         better = trial.evidence["exact_fraction"] > candidate.evidence["exact_fraction"]
         if len(trial.dictionary) <= known or not (trial.sure and better):

@@ -9,9 +9,10 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from unfold.methods.atoms import joined
+from unfold.methods.active_samples import active_samples
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split
+from unfold.same_direction import joined
 
 #: Most sets looked for, samples that they are looked for in, and samples a dimension for an ICA.
 MOST_SETS, LOOKED_AT, PER_DIMENSION = 8, 60_000, 100
@@ -20,7 +21,7 @@ DEPTHS = (1.0, 0.5, 0.3)
 #: Share of a source's deviation within which the walls of a cone count as flat, and share of a
 #: cluster's samples that may lie outside: those in which another set is active too.
 FLAT, STRAY = 0.2, 0.1
-#: Share of the audible held-out samples that cones must hold.
+#: Share of the active held-out samples that cones must hold.
 HELD = 0.8
 
 
@@ -60,7 +61,10 @@ def by_independent_subspaces(split: Split) -> Candidate | None:
     That the cluster touches every wall of the cone, as it does where values go down to zero, and
     hardly crosses any, certifies them.
     """
-    X, judges = audible(split.X)[:LOOKED_AT], audible(split.held_out)
+    X, judges = (
+        part[active_samples(part)].astype(np.float64) for part in (split.X, split.held_out)
+    )
+    X = X[:LOOKED_AT]
     seed = int(split.rng.randint(2**31))
     best, share = [], 0.0
     for n_sets in range(1, MOST_SETS + 1):
@@ -85,12 +89,6 @@ def by_independent_subspaces(split: Split) -> Candidate | None:
         "independent features of sets", D, np.full(len(D), share),
         {"exact_fraction": share, "sets": float(len(best))},
     )  # fmt: skip
-
-
-def audible(X: np.ndarray) -> np.ndarray:
-    """Return the samples that are not silent, in double precision."""
-    norms = np.linalg.norm(X, axis=1)
-    return X[norms > 1e-3 * norms.max()].astype(np.float64)
 
 
 def cone_of(X: np.ndarray, seed: int) -> IndependentSubspaces | None:

@@ -1,4 +1,4 @@
-"""The roads that `unfold.recover` may take, and the evidence that decides between them."""
+"""Directions of one-sparse samples, and the evidence that they are all there are."""
 
 import numpy as np
 

@@ -1,10 +1,10 @@
-"""Roads for many dimensions: crowds, with fans where there is a hierarchy, and tails."""
+"""Fixed points of the tails of samples: for many dimensions and many active features."""
 
 import numpy as np
 
+from unfold.methods.active_samples import loud_samples
 from unfold.methods.ica.tail_power import (
     HARD,
-    loud,
     reseeded,
     unexplained,
 )
@@ -14,7 +14,7 @@ from unfold.pipeline.split import Split
 
 def by_tail_power(split: Split, rays: np.ndarray, max_rounds: int = 4) -> Candidate:
     """Return refined tail directions, reseeded from residuals while that finds more."""
-    n_nonzero, X = max(2, split.X.shape[1] // 8), loud(split.X)
+    n_nonzero, X = max(2, split.X.shape[1] // 8), split.X[loud_samples(split.X)]
     result = reseeded(X, rays, split.n, split.rng, n_nonzero=n_nonzero, max_rounds=max_rounds)
     for _ in range(2):
         known = result.dictionary

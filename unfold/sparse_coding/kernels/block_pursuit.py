@@ -6,46 +6,77 @@ from typing import Any
 from unfold.sparse_coding.kernels.cholesky import append, solve
 from unfold.sparse_coding.kernels.compiled import kernel
 
+# States of a sample: going on, within its bound, or why it went no further.
+LIVE, MET, QUIET, NO_GAIN, FULL = 1, 0, 2, 3, 4
+
 
 @kernel
 def extend_and_refit(
-    X: Any, D: Any, C: Any, R: Any, live: Any, supports: Any, values: Any, counts: Any,
-    least: Any, share: float, edge: float, exact: float, most: int, positive: bool, rank_tol: float,
-    G: Any, L: Any,
-) -> None:  # fmt: skip
+    X: Any,
+    D: Any,
+    C: Any,
+    R: Any,
+    state: Any,
+    supports: Any,
+    values: Any,
+    counts: Any,
+    least: Any,
+    bounds: Any,
+    share: float,
+    edge: float,
+    gain: float,
+    most: int,
+    positive: bool,
+    rank_tol: float,
+    G: Any,
+    L: Any,
+    kept: Any,
+    rest: Any,
+) -> None:
     """Give every live sample its best new atoms, refit, and write its residual to ``R``.
 
     New atoms are the ``most`` best whose correlation is at least ``share`` of the largest and
     ``edge`` times the residual's norm, what chance would give, and above its ``least``.
-    In the non-negative form atoms that turn negative leave. ``live`` is cleared where
-    nothing was gained or all is explained.
+    In the non-negative form atoms that turn negative leave. A step that takes less than a share
+    ``gain`` off the squared residual is undone: the same atoms would be tried again.
     """
     width = supports.shape[1]
     for i in range(X.shape[0]):
-        if not live[i]:
+        if state[i] != LIVE:
             continue
         old = squares(R[i])
         first = counts[i]
-        live[i] = old > exact * exact * squares(X[i])
-        if not live[i]:
+        if old <= bounds[i] * bounds[i]:
+            state[i] = MET
             continue
+        if first >= width:
+            state[i] = FULL
+            continue
+        for a in range(first):
+            kept[a] = supports[i, a]
         edged = edge * math.sqrt(old)
         s = propose(C[i], supports[i], values[i], first, least, share, edged, most, positive)
-        live[i] = s > first
-        if not live[i]:
+        if s == first:
+            state[i] = QUIET
             continue
         s = fit(X[i], D, supports[i], s, positive, rank_tol, G, L)
-        counts[i] = s
         solution = L[L.shape[0] - 1]
         for t in range(X.shape[1]):
-            R[i, t] = X[i, t]
+            rest[t] = X[i, t]
         for a in range(s):
-            values[i, a] = solution[a]
             atom = D[supports[i, a]]
             for t in range(X.shape[1]):
-                R[i, t] -= values[i, a] * atom[t]
-        # less than a thousandth gained: the same atoms would be tried again
-        live[i] = squares(R[i]) < (1.0 - 1e-3) * old and s < width
+                rest[t] -= solution[a] * atom[t]
+        if squares(rest) >= (1.0 - gain) * old:
+            for a in range(first):
+                supports[i, a] = kept[a]
+            state[i] = NO_GAIN
+            continue
+        counts[i] = s
+        for a in range(s):
+            values[i, a] = solution[a]
+        for t in range(X.shape[1]):
+            R[i, t] = rest[t]
 
 
 @kernel
@@ -59,9 +90,16 @@ def squares(x: Any) -> float:
 
 @kernel
 def propose(
-    c: Any, support: Any, value: Any, first: int, least: Any, share: float, edge: float, most: int,
+    c: Any,
+    support: Any,
+    value: Any,
+    first: int,
+    least: Any,
+    share: float,
+    edge: float,
+    most: int,
     positive: bool,
-) -> int:  # fmt: skip
+) -> int:
     """Append the best new atoms to a support, the best first; return how many it then has."""
     peak = 0.0
     for j in range(c.shape[0]):

@@ -10,7 +10,7 @@ from unfold.sparse_coding.kernels.compiled import kernel
 @kernel
 def refit(
     X: Any, D: Any, starts: Any, atoms: Any, values: Any, rank_tol: float, L: Any, failed: Any
-) -> None:  # fmt: skip
+) -> None:
     """Write the least-squares values of every sample's atoms.
 
     ``failed`` marks samples whose atoms depend on one another; their values are left as they are.

@@ -58,9 +58,18 @@ def fit_support(
 
 @kernel
 def exact_gap(
-    c: Any, D: Any, a: Any, l2: float, positive: bool, margin: float, xx: float,
-    S: Any, sign: Any, s: int, work: Any,
-) -> float:  # fmt: skip
+    c: Any,
+    D: Any,
+    a: Any,
+    l2: float,
+    positive: bool,
+    margin: float,
+    xx: float,
+    S: Any,
+    sign: Any,
+    s: int,
+    work: Any,
+) -> float:
     """Return the relative duality gap at the fitted support."""
     _, _, e, z, residual = work
     worst, energy, slack = 1.0, dot(residual, residual), 0.0
@@ -85,10 +94,23 @@ def exact_gap(
 
 @kernel
 def refine(
-    X: Any, D: Any, C: Any, A: Any, l2: float, positive: bool, lasso: bool, reach: float,
-    largest: float, rank_tol: float, work: Any, sign: Any, atoms: Any, values: Any, counts: Any,
+    X: Any,
+    D: Any,
+    C: Any,
+    A: Any,
+    l2: float,
+    positive: bool,
+    lasso: bool,
+    reach: float,
+    largest: float,
+    rank_tol: float,
+    work: Any,
+    sign: Any,
+    atoms: Any,
+    values: Any,
+    counts: Any,
     certificate: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Make the codes of each sample exact and certify them; infinity where that fails.
 
     ``C`` holds single-precision correlations at the codes given, ``reach`` their error for data of

@@ -12,6 +12,8 @@ from typing import Any
 from unfold.sparse_coding.kernels.compiled import NONE, inlined
 
 GROUP = 16
+#: Scores closer to the worst than this share of it are one: no cut falls between them.
+TIED = 1e-6
 
 
 def n_groups(n_atoms: int) -> int:
@@ -132,7 +134,7 @@ def collect(
             if m > most:
                 break
         # Ties of many equal atoms cannot be split by a higher cut: take the first ones.
-        if m <= most or worst - cut <= 1e-6 * worst:
+        if m <= most or worst - cut <= TIED * worst:
             break
         cut += v.dtype.type(0.5) * v.dtype.type(worst - cut)
     found = 0

@@ -129,12 +129,26 @@ class _Search:
         X = part.astype(products.dtype, copy=False)
         correlations = np.matmul(X, products.D.T, out=correlations[: len(part)])
         solve_gram(
-            correlations, squared_norms(part), products.form_gram(), alpha, weight,
-            self.problem.form.l2, self.problem.positive, self.uniform and self.gap, self.gap,
-            X, products.D, X.dtype == np.float32 and not self.mixed, self.mixed,
-            max(self.tol, 1e-5) if self.mixed else self.tol, products.rank_tol, self.max_iter,
-            cut_share(len(products.D)), work, *out.outputs,
-        )  # fmt: skip
+            correlations,
+            squared_norms(part),
+            products.form_gram(),
+            alpha,
+            weight,
+            self.problem.form.l2,
+            self.problem.positive,
+            self.uniform and self.gap,
+            self.gap,
+            X,
+            products.D,
+            X.dtype == np.float32 and not self.mixed,
+            self.mixed,
+            max(self.tol, 1e-5) if self.mixed else self.tol,
+            products.rank_tol,
+            self.max_iter,
+            cut_share(len(products.D)),
+            work,
+            *out.outputs,
+        )
         if self.mixed:
             self.refine(part, rows, correlations, out)
         return out.pack(self.problem.X.dtype)
@@ -145,11 +159,23 @@ class _Search:
 
         problem, most = self.problem, int(out.counts.max())
         refine(
-            part, problem.D, correlations, self.weights(rows, np.float64)[0], problem.form.l2,
-            problem.positive, True, self.products.reach, self.products.largest,
-            rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
-            out.values, out.counts, out.certificate,
-        )  # fmt: skip
+            part,
+            problem.D,
+            correlations,
+            self.weights(rows, np.float64)[0],
+            problem.form.l2,
+            problem.positive,
+            True,
+            self.products.reach,
+            self.products.largest,
+            rank_tolerance(np.float64),
+            workspace(most, part.shape[1]),
+            np.zeros(most),
+            out.atoms,
+            out.values,
+            out.counts,
+            out.certificate,
+        )
         solved = out.certificate <= self.tol
         out.status[solved] = int(Status.CONVERGED)
         out.certificate[~solved] = np.inf

@@ -12,6 +12,11 @@ from unfold.sparse_coding.solvers.active_set import ActiveSet
 from unfold.sparse_coding.solvers.base import Solver
 from unfold.sparse_coding.solvers.batched import restrict
 
+#: Share of a sample's largest code below which a negative one is rounding.
+ROUNDING = 1e-9
+#: Share of the largest ``alpha`` with any code below which a bound that is not met never will be.
+SPENT = 1e-10
+
 
 @dataclass(eq=False, repr=False)
 class Discrepancy(Solver):
@@ -74,7 +79,7 @@ class Discrepancy(Solver):
                     X[i], D, found[row], alpha[i], weights, problem.form.error
                 )
             if problem.positive:  # rounding may leave a zero of the fit below zero
-                found[(found < 0) & (found > -1e-9 * found.max(1, keepdims=True))] = 0
+                found[(found < 0) & (found > -ROUNDING * found.max(1, keepdims=True))] = 0
             gap = bounded_gap(
                 X[left], D, found, dual, problem.form.error, weights, positive=problem.positive
             )
@@ -84,7 +89,7 @@ class Discrepancy(Solver):
             done = feasible & signs_hold & (gap <= options.tol)
             codes[left], certificate[left] = found, gap
             status[left[done]] = int(Status.CONVERGED)
-            spent = ~done & (alpha[left] <= 1e-10 * top[left])
+            spent = ~done & (alpha[left] <= SPENT * top[left])
             status[left[spent & ~feasible]] = int(Status.INFEASIBLE)
             status[left[spent & feasible]] = int(Status.STALLED)
         certificate[status == int(Status.INFEASIBLE)] = np.inf

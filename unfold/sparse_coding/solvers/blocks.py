@@ -52,9 +52,7 @@ class Compact:
     @property
     def outputs(self) -> tuple[np.ndarray, ...]:
         """The arrays in the order in which kernels fill them."""
-        return (
-            self.atoms, self.values, self.counts, self.certificate, self.status, self.n_iter,
-        )  # fmt: skip
+        return (self.atoms, self.values, self.counts, self.certificate, self.status, self.n_iter)
 
     def pack(self, dtype: Any) -> tuple[np.ndarray, ...]:
         """Return what is kept of a block: flat atoms and values, and the reports."""

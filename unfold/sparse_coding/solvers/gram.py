@@ -12,13 +12,22 @@ from unfold.sparse_coding.solvers.blocks import GRAM_BYTES, blas_controller
 
 #: Atoms a tile of the Gram matrix: a tile and its mirror image stay in a core's own cache.
 TILE = 256
+#: Numbers of a dictionary from which single precision saves time.
+MANY_NUMBERS = 2**15
+#: Size of numbers whose squares, and their inverses, stay within single precision.
+LARGEST = 1e15
+
+
+def fits_gram(problem: SparseProblem) -> bool:
+    """Tell whether ``D @ D.T`` fits in memory, in the precision of ``D``."""
+    k = problem.D.shape[0]
+    return k * k * problem.D.dtype.itemsize <= GRAM_BYTES
 
 
 def wants_gram(problem: SparseProblem) -> bool:
     """Tell whether ``D @ D.T`` fits in memory, and enough samples share its cost."""
-    k = problem.D.shape[0]
-    fits = k * k * problem.D.dtype.itemsize <= GRAM_BYTES
-    return problem.gram is not None or (fits and problem.X.shape[0] >= k // 16)
+    enough = problem.X.shape[0] >= problem.D.shape[0] // 16
+    return problem.gram is not None or (fits_gram(problem) and enough)
 
 
 def gram_matrix(problem: SparseProblem, D: np.ndarray, n_threads: int) -> np.ndarray:
@@ -74,11 +83,11 @@ def rank_tolerance(dtype: Any) -> float:
 
 def wants_mixed(problem: SparseProblem) -> bool:
     """Tell whether single precision saves more in products than making it exact costs."""
-    if problem.D.dtype != np.float64 or problem.D.size < 2**15:
+    if problem.D.dtype != np.float64 or problem.D.size < MANY_NUMBERS:
         return False
-    safe = np.min(problem.form.alpha) > 1e-30  # neither it nor its inverse leaves single precision
+    safe = np.min(problem.form.alpha) > 1 / LARGEST**2
     given = (problem.X, problem.D)
-    return bool(safe) and all(max(A.max(initial=0), -A.min(initial=0)) < 1e15 for A in given)
+    return bool(safe) and all(max(A.max(initial=0), -A.min(initial=0)) < LARGEST for A in given)
 
 
 class Products:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _KIND: CertificateKind = "relative_residual"
 
+#: Gradient, in residuals that count as an exact fit, that is none: gradients vanish faster.
+VANISHED = 1e-3
+#: Change of codes between steps, in the tolerance, below which hard thresholding has settled.
+SETTLED = 1e-2
+
 
 def _score(batch: Batch, C: "torch.Tensor") -> "torch.Tensor":
     """Return how much each atom alone would explain, per unit of its norm."""
@@ -39,8 +44,7 @@ def _measured(batch: Batch) -> tuple["torch.Tensor", "torch.Tensor"]:
 def _nothing_helps(batch: Batch, open_: Any = True) -> "torch.Tensor":
     """Tell for which samples no atom among ``open_`` would lower the residual beyond rounding."""
     score = _score(batch, batch.state["C"]) * open_
-    # a thousandth of what counts as an exact fit: gradients vanish faster than residuals
-    return score.amax(1) <= 1e-3 * residual_bound(0.0, batch.X.norm(dim=1), batch.X.dtype)
+    return score.amax(1) <= VANISHED * residual_bound(0.0, batch.X.norm(dim=1), batch.X.dtype)
 
 
 def _bound_verdict(batch: Batch) -> "torch.Tensor":
@@ -138,7 +142,7 @@ class IHT(BatchedSolver):
         Z = batch.state["Z"]
         moved = (Z - batch.state["last"]).norm(dim=1)
         value, within = _measured(batch)
-        return value, (moved <= tol * 1e-2 * Z.norm(dim=1)) | within
+        return value, (moved <= tol * SETTLED * Z.norm(dim=1)) | within
 
     def _step(self, batch: Batch) -> None:
         Z = batch.state["Z"]

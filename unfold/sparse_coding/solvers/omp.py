@@ -9,6 +9,7 @@ from unfold.sparse_coding.forms import AtMost, WithinError
 from unfold.sparse_coding.problem import Options, SparseProblem, residual_bound
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
+from unfold.sparse_coding.solvers.block_pursuit import BlockPursuit
 from unfold.sparse_coding.solvers.blocks import (
     Compact,
     assemble,
@@ -28,6 +29,10 @@ from unfold.sparse_coding.solvers.gram import (
 #: Share of ``||x||^2`` that a difference of squares may be off by, over any support: above it the
 #: recurrence for the residual is believed, below it the residual is formed.
 BLUR = 1e-10
+#: Relative difference of the atoms' norms up to which they are taken for equal.
+UNIFORM = 1e-6
+#: Relative residual that single precision takes for nothing, but that may hold a small atom.
+SMALL = 1e-10
 
 
 @dataclass(eq=False, repr=False)
@@ -63,9 +68,7 @@ class OMP(Solver):
 
     def _search(self, problem: SparseProblem, options: Options, mixed: bool) -> Solution:
         if not wants_gram(problem):
-            from unfold.sparse_coding.solvers.greedy import BatchedOMP
-
-            return BatchedOMP().solve(problem, options)
+            return BlockPursuit(at_once=1, max_iter=self.max_iter).solve(problem, options)
         k, d = problem.D.shape
         max_iter = 20 * min(k, d) + 100 if self.max_iter is None else self.max_iter
         n = problem.X.shape[0]
@@ -96,7 +99,7 @@ class _Search:
         self.limit = min(k, d, problem.form.n_nonzero if counted else k)
         self.products = Products(problem, options, mixed)
         scale = 1 / np.sqrt(squared_norms(problem.D))
-        self.uniform = bool(np.ptp(scale) <= 1e-6 * scale[0])
+        self.uniform = bool(np.ptp(scale) <= UNIFORM * scale[0])
         self.scale = np.full_like(scale, scale[0]) if self.uniform else scale
 
     def scratch(self) -> Any:
@@ -115,13 +118,24 @@ class _Search:
         work, lists = scratch
         out = Compact(len(part), lists)
         pursue(
-            part.astype(products.dtype, copy=False) @ products.D.T, squared_norms(part),
-            products.form_gram(), np.zeros(len(products.D), products.dtype),
-            self.scale.astype(products.dtype), self.problem.positive, self.uniform, self.limit,
-            part, self.problem.D, self.bounds(part), products.rank_tol,
-            2e-5 if products.mixed else products.rank_tol, BLUR,
-            self.max_iter, work, *out.outputs,
-        )  # fmt: skip
+            part.astype(products.dtype, copy=False) @ products.D.T,
+            squared_norms(part),
+            products.form_gram(),
+            np.zeros(len(products.D), products.dtype),
+            self.scale.astype(products.dtype),
+            self.problem.positive,
+            self.uniform,
+            self.limit,
+            part,
+            self.problem.D,
+            self.bounds(part),
+            products.rank_tol,
+            2e-5 if products.mixed else products.rank_tol,
+            BLUR,
+            self.max_iter,
+            work,
+            *out.outputs,
+        )
         if products.mixed:
             self.refine(part, out)
         self.report(part, out)
@@ -140,9 +154,15 @@ class _Search:
 
         left, scratch = np.zeros(len(part)), np.zeros(part.shape[1])
         measure(
-            part, self.problem.D, out.atoms, out.values, out.counts, np.zeros(1, self.handed),
-            scratch, left,
-        )  # fmt: skip
+            part,
+            self.problem.D,
+            out.atoms,
+            out.values,
+            out.counts,
+            np.zeros(1, self.handed),
+            scratch,
+            left,
+        )
         norms = np.sqrt(squared_norms(part))
         to_mend = np.isinf(out.certificate)
         out.certificate[:] = np.where(to_mend, np.inf, left / np.where(norms > 0, norms, 1))
@@ -162,9 +182,21 @@ class _Search:
         problem, most = self.problem, int(out.counts.max())
         zero = np.zeros((1, problem.D.shape[0]))
         refine(
-            part, problem.D, zero.astype(np.float32), zero, 0.0, problem.positive, False, 0.0, 0.0,
-            rank_tolerance(np.float64), workspace(most, part.shape[1]), np.zeros(most), out.atoms,
-            out.values, out.counts, out.certificate,
-        )  # fmt: skip
-        # a residual that single precision takes for nothing may hold a small atom
-        out.certificate[(out.counts < self.limit) & (out.certificate > 1e-10)] = np.inf
+            part,
+            problem.D,
+            zero.astype(np.float32),
+            zero,
+            0.0,
+            problem.positive,
+            False,
+            0.0,
+            0.0,
+            rank_tolerance(np.float64),
+            workspace(most, part.shape[1]),
+            np.zeros(most),
+            out.atoms,
+            out.values,
+            out.counts,
+            out.certificate,
+        )
+        out.certificate[(out.counts < self.limit) & (out.certificate > SMALL)] = np.inf

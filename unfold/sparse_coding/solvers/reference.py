@@ -20,6 +20,9 @@ from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution, Status
 from unfold.sparse_coding.solvers.base import Solver
 
+#: Relative difference of squared residuals that is rounding.
+ROUNDING = 1e-12
+
 
 class Reference(Solver):
     """Solve every convex problem one sample at a time by a conic solver, through cvxpy.
@@ -132,7 +135,7 @@ class BestSubset(Solver):
                         f"of {k} atoms: use OMP, or raise max_supports."
                     )
                 self._try(X, D, list(support), problem.positive, pending, best, codes)
-            status[best <= bound * (1 + 1e-12)] = 0
+            status[best <= bound * (1 + ROUNDING)] = 0
         if isinstance(problem.form, AtMost):
             status[:] = 0
         return Solution(
@@ -145,7 +148,7 @@ class BestSubset(Solver):
     ) -> None:
         fit = np.linalg.lstsq(D[support].T, X.T, rcond=None)[0].T
         residual = ((X - fit @ D[support]) ** 2).sum(1)
-        better = pending & (residual < best * (1 - 1e-12))
+        better = pending & (residual < best * (1 - ROUNDING))
         if positive:  # a fit with a negative coefficient is matched by a smaller support
             better &= (fit >= 0).all(1)
         best[better] = residual[better]

@@ -11,6 +11,8 @@ from unfold.sparse_coding.solvers.gram import rank_tolerance, squared_norms
 
 SHORTLIST = 64
 BLOCK_CELLS = 2**22
+#: Share of its gap that a round must leave, with the same atoms, for a sample to be stalled.
+SLOW = 0.9
 
 
 def solve_screened(
@@ -85,14 +87,20 @@ def _solve_block(
         for row, i in enumerate(left):
             C[row, support[i]] = inside[row]
             certificate[i] = _gap(
-                problem, X[i], residuals[row], C[row], inside[row], support[i], values[i],
+                problem,
+                X[i],
+                residuals[row],
+                C[row],
+                inside[row],
+                support[i],
+                values[i],
                 alpha[i % alpha.shape[0]],
-            )  # fmt: skip
+            )
         open_ = certificate[left] > tol
         status[left[~open_]] = int(Status.CONVERGED)
         for row in np.flatnonzero(open_).tolist():
             (atoms, gap), at = before[row], left[row]
-            if np.array_equal(atoms, support[at]) and certificate[at] > 0.9 * gap:
+            if np.array_equal(atoms, support[at]) and certificate[at] > SLOW * gap:
                 open_[row], status[at] = False, int(Status.STALLED)
         left, C = left[open_], C[open_]
         if len(left) == 0:
@@ -128,12 +136,26 @@ def _solve_one(
     out = Compact(1, lists_for(1, most + 1))
     weights = alpha[None].astype(chosen.dtype)
     solve_gram(
-        (chosen @ x)[None], squared_norms(x[None]), chosen @ chosen.T,
-        weights, 1 / weights, problem.form.l2, problem.positive, False, True,
-        x[None], chosen, chosen.dtype == np.float32, False, tol,
-        rank_tolerance(chosen.dtype), max_iter, cut_share(len(chosen)),
-        workspace(chosen.shape, most, chosen.dtype), *out.outputs,
-    )  # fmt: skip
+        (chosen @ x)[None],
+        squared_norms(x[None]),
+        chosen @ chosen.T,
+        weights,
+        1 / weights,
+        problem.form.l2,
+        problem.positive,
+        False,
+        True,
+        x[None],
+        chosen,
+        chosen.dtype == np.float32,
+        False,
+        tol,
+        rank_tolerance(chosen.dtype),
+        max_iter,
+        cut_share(len(chosen)),
+        workspace(chosen.shape, most, chosen.dtype),
+        *out.outputs,
+    )
     small, count = np.zeros(len(chosen)), int(out.counts[0])
     small[out.atoms[0, :count]] = out.values[0, :count]
     return small, int(out.n_iter[0])

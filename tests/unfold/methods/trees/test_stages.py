@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from unfold.methods.trees.events import clusters, single, with_companions
-from unfold.methods.trees.supports import closed, codes_on, weighted_step, without_ancestors
-from unfold.methods.trees.topology import Tree, tree_of
+from unfold.methods.trees.growth import clusters, with_companions
+from unfold.methods.trees.supports import weighted_step, without_ancestors
+from unfold.methods.trees.topology import tree_of
 from unfold.sparse_coding.block_pursuit import block_pursuit
+from unfold.sparse_coding.trees import Tree, closed, codes_on
 
 
 def orthonormal(k, d, seed=0):
@@ -121,7 +122,3 @@ def test_companions_become_one_event():
     events = with_companions(np.eye(3), Z)
     assert events[1] == pytest.approx(np.array([2, 1, 0]) / np.sqrt(5))
     assert events[0] == pytest.approx([1, 0, 0])
-
-
-def test_doubles_are_counted_once():
-    assert single(np.array([[1.0, 0], [0.999, 0.04], [0, 1]]), 0.95).tolist() == [True, False, True]

@@ -1,22 +1,26 @@
 """Every solver on every problem it takes: optimality recomputed, and agreement with a reference."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from unfold.sparse_coding.certificates import bounded_gap, duality_gap, kkt_residual
 from unfold.sparse_coding.encode import sparse_encode
-from unfold.sparse_coding.forms import ElasticNet, Lasso, LogSum
+from unfold.sparse_coding.forms import AtMost, ElasticNet, Lasso, LogSum
 from unfold.sparse_coding.problem import SparseProblem
 from unfold.sparse_coding.solution import Status
 from unfold.sparse_coding.solvers.active_set import ActiveSet
-from unfold.sparse_coding.solvers.choice import NAMES
+from unfold.sparse_coding.solvers.block_pursuit import BlockPursuit
+from unfold.sparse_coding.solvers.choice import SOLVERS, automatic, solver_class
 from unfold.sparse_coding.solvers.gram import wants_mixed
 from unfold.sparse_coding.solvers.reweighted import Reweighted
 
 LASSO = ["active_set", "fista", "admm", "lca", "coordinate_descent", "reference"]
 ELASTIC = [name for name in LASSO if name != "lca"]
-GREEDY = ["omp", "batched_omp", "matching_pursuit", "iht"]
+GREEDY = ["omp", "block_pursuit", "batched_omp", "matching_pursuit", "iht"]
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +132,7 @@ def test_log_sum_by_the_reference_agrees(planted):
     X, D, _ = planted
     X = X[:4]
     ours = sparse_encode(X, D, alpha=0.02, penalty="log_sum").codes
-    conic = Reweighted(inner=NAMES["reference"]())
+    conic = Reweighted(inner=solver_class("reference")())
     theirs = sparse_encode(X, D, alpha=0.02, penalty="log_sum", solver=conic, tol=1e-4).codes
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
@@ -147,7 +151,7 @@ def test_pursuits_keep_to_their_budget_and_report_their_residual(planted, name, 
     assert (best.certificate <= found.certificate + 1e-7).all()
 
 
-@pytest.mark.parametrize("name", ["omp", "batched_omp", "matching_pursuit"])
+@pytest.mark.parametrize("name", ["omp", "block_pursuit", "batched_omp", "matching_pursuit"])
 def test_pursuits_stop_at_the_error_bound(planted, name):
     X, D, _ = planted
     found = sparse_encode(X, D, penalty="l0", error=0.1, positive=False, solver=name)
@@ -179,22 +183,24 @@ def test_best_subset_reaches_the_error_with_the_fewest_atoms(planted):
     np.testing.assert_allclose(found.codes, Z[few], atol=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", sorted(SOLVERS))
 def test_a_mismatch_names_solver_and_problem(planted, name):
     X, D, _ = planted
-    taken = NAMES[name].takes
+    taken = solver_class(name).takes
     if Lasso in taken:
         wrong, kind = {"penalty": "l0", "n_nonzero": 2}, "l0_sparsity"
     else:
         wrong, kind = {"alpha": 0.1}, "lasso"
-    with pytest.raises(ValueError, match=f"{NAMES[name].__name__} does not solve {kind}"):
+    with pytest.raises(ValueError, match=f"{solver_class(name).__name__} does not solve {kind}"):
         sparse_encode(X, D, solver=name, **wrong)
 
 
 @pytest.mark.parametrize("name", ["active_set", "fista", "omp", "batched_omp"])
 def test_tensors_come_back_as_tensors(planted, name):
     X, D, _ = planted
-    what = {"alpha": 0.1} if Lasso in NAMES[name].takes else {"penalty": "l0", "n_nonzero": 2}
+    what = (
+        {"alpha": 0.1} if Lasso in solver_class(name).takes else {"penalty": "l0", "n_nonzero": 2}
+    )
     given = torch.tensor(X, dtype=torch.float32)
     found = sparse_encode(given, torch.tensor(D), solver=name, tol=1e-5, **what)
     assert isinstance(found.codes, torch.Tensor)
@@ -279,3 +285,42 @@ def test_pursuit_in_single_precision_sees_atoms_below_its_rounding(positive):
     assert found.certificate.max() < 1e-7
     expected = np.eye(100, 300) + 1e-6 * np.eye(100, 300, k=100)
     np.testing.assert_allclose(found.codes, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_block_pursuit_of_one_atom_a_step_is_omp(planted, positive):
+    _, D, _ = planted
+    X = np.random.default_rng(5).normal(size=(40, 12))
+    one = BlockPursuit(at_once=1)
+    form = {"penalty": "l0", "n_nonzero": 3, "positive": positive}
+    ours, theirs = (sparse_encode(X, D, solver=s, **form).codes for s in (one, "omp"))
+    np.testing.assert_allclose(ours, theirs, atol=1e-10)
+
+
+def test_atoms_too_many_for_a_gram_matrix_are_pursued_in_blocks(planted, monkeypatch):
+    X, D, _ = planted
+    problem = SparseProblem(AtMost(2), X, D)
+    assert automatic(problem) == "omp"
+    monkeypatch.setattr("unfold.sparse_coding.solvers.gram.GRAM_BYTES", D.nbytes)
+    assert automatic(problem) == "block_pursuit"
+    found = sparse_encode(X, D, penalty="l0", error=1e-6)
+    assert found.converged
+    np.testing.assert_allclose(X, found.codes @ D, atol=1e-6)
+
+
+def test_a_step_of_no_atoms_is_refused(planted):
+    X, D, _ = planted
+    with pytest.raises(ValueError, match="at_once must be at least 1, got 0"):
+        sparse_encode(X, D, penalty="l0", n_nonzero=2, solver=BlockPursuit(at_once=0))
+
+
+def test_a_solver_is_loaded_when_it_is_used() -> None:
+    code = (
+        "import sys, numpy as np, unfold; "
+        "unfold.sparse_encode(np.eye(3), np.eye(3), alpha=0.1); "
+        "print(*sorted(m for m in sys.modules if m.startswith('unfold.sparse_coding.solvers.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.rsplit(".", 1)[-1] for name in done.stdout.split()}
+    assert "active_set" in loaded
+    assert not loaded & {"omp", "greedy", "proximal", "reference", "reweighted"}

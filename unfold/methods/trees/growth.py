@@ -12,6 +12,9 @@ import numpy as np
 from scipy import linalg, sparse
 
 from unfold.arrays import unit_rows
+from unfold.methods.dictionary_learning.optimal_directions import optimal_directions
+from unfold.methods.dictionary_learning.refinement import RIDGE
+from unfold.same_direction import APART, LEARNING, distinct, new
 from unfold.sparse_coding.block_pursuit import FEW, block_pursuit
 
 #: Fewest samples that make a cluster: eight agree by chance in no world measured.
@@ -21,7 +24,7 @@ SAMPLES = 500
 #: Directions in which an atom's samples are clustered, and most clusters; repeated splits go on.
 DIRECTIONS, CLUSTERS = 5, 5
 #: Two halves of one Gaussian lie 2.7 standard deviations apart along their centres.
-APART = 3.5
+GAP = 3.5
 #: Least spread, as a share of an atom's amplitude, that is not only the spread of magnitudes.
 SPREAD = 0.17
 #: Allowance on the edge of what noise alone would show as a principal direction.
@@ -30,12 +33,14 @@ ALLOWANCE = 1.15
 ALWAYS = 0.85
 #: Share of its usual code from which an atom counts as active.
 HALF = 0.5
+#: Shares of the largest cosine that any residual has with a direction: its tail, and its cluster.
+TAIL, NEAR = 0.6, 0.7
+#: Share of the median code of an atom from which a sample tells how the atom splits.
+STRONG = 0.4
 #: Cosine from which two events may be of one tree.
 RELATED = 0.25
 #: Share of a sample's norm from which its residual holds an event that is not known.
 LOUD = 0.25
-#: Cosine from which two events are one.
-DOUBLE = 0.95
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,13 @@ def grown(X: np.ndarray, events: Events, rng: np.random.RandomState) -> Events:
         events = fitted(X, Events(D, np.zeros(len(D)), np.zeros(len(D))))
         D = events.directions
         R = X - block_pursuit(X, D, least=HALF * events.amplitudes, exact=LOUD / 2) @ D
-    new, size = repeated(R, X, rng)
+    found, size = repeated(R, X, rng)
     if len(D):
         loud = size > HALF * np.median(events.amplitudes)
-        new, size = new[loud], size[loud]
-        apart = (new @ D.T).max(axis=1, initial=-1) < DOUBLE
-        new, size = new[apart], size[apart]
-    D = np.concatenate([D, new]).astype(X.dtype)
+        found, size = found[loud], size[loud]
+        other = new(found, D)
+        found, size = found[other], size[other]
+    D = np.concatenate([D, found]).astype(X.dtype)
     size = np.concatenate([events.amplitudes, size])
     return fitted(X, Events(D, np.zeros(len(D)), size))
 
@@ -93,9 +98,14 @@ def fitted(X: np.ndarray, events: Events) -> Events:
     """Return events fitted to samples: with their companions, by least squares, without doubles."""
     D = events.directions
     Z = block_pursuit(X, D, least=HALF * events.amplitudes, exact=LOUD / 2)
-    D = with_companions(least_squares(X, Z, D), Z)
+    D = with_companions(moved(X, D, Z), Z)
     Z = block_pursuit(X, D, least=HALF * HALF * events.amplitudes, exact=LOUD / 2)
-    return pruned(least_squares(X, Z, D), Z)
+    return pruned(moved(X, D, Z), Z)
+
+
+def moved(X: np.ndarray, D: np.ndarray, Z: sparse.csr_array) -> np.ndarray:
+    """Return the atoms that codes call for; those that always occur together are held by RIDGE."""
+    return optimal_directions(X, D, Z, ridge=RIDGE).astype(X.dtype)
 
 
 def without_corrections(X: np.ndarray, events: Events) -> Events:
@@ -136,32 +146,11 @@ def with_companions(D: np.ndarray, Z: sparse.csr_array) -> np.ndarray:
 def pruned(D: np.ndarray, Z: sparse.csr_array) -> Events:
     """Return the atoms that samples use, each once."""
     usage = np.bincount(Z.indices, minlength=len(D))
-    order = np.argsort(-usage, kind="stable")
-    order = order[usage[order] >= LEAST]
-    order = order[single(D[order], DOUBLE)]
+    seen = np.flatnonzero(usage >= LEAST)
+    order = seen[distinct(D[seen], usage[seen], cosine=LEARNING)]
     columns = Z.tocsc()
     size = [np.median(columns.data[columns.indptr[e] : columns.indptr[e + 1]]) for e in order]
     return Events(D[order], usage[order] / Z.shape[0], np.array(size, dtype=np.float64))
-
-
-def single(D: np.ndarray, cosine: float) -> np.ndarray:
-    """Return which atoms no earlier kept one is within a cosine of."""
-    close = sparse.csr_array(np.tril(cosine < D @ D.T, -1))
-    kept = np.ones(len(D), bool)
-    for i in np.flatnonzero(np.diff(close.indptr)):
-        kept[i] = not kept[close.indices[close.indptr[i] : close.indptr[i + 1]]].any()
-    return kept
-
-
-def least_squares(X: np.ndarray, Z: sparse.csr_array, D: np.ndarray) -> np.ndarray:
-    """Return unit atoms that explain the samples best at given codes; unused ones as they are."""
-    gram = (Z.T @ Z).astype(np.float64).toarray()
-    used = gram.diagonal() > 0
-    scale = gram.diagonal()[used].mean() if used.any() else 1.0
-    # a millionth pulls atoms that always occur together toward what they were
-    gram[np.diag_indices(len(gram))] += 1e-6 * scale
-    right = (Z.T @ X).astype(np.float64) + 1e-6 * scale * D
-    return unit_rows(linalg.solve(gram, right, assume_a="pos", overwrite_a=True)).astype(X.dtype)
 
 
 def repeated(
@@ -191,17 +180,16 @@ def repeated(
     edge = min(FEW, float(np.sqrt(2 * np.log(len(U)) / X.shape[1])))
     for turn in range(7):
         C = U @ V.T
-        bar = edge if turn < 2 else np.maximum(edge, 0.6 * C.max(axis=0))
+        bar = edge if turn < 2 else np.maximum(edge, TAIL * C.max(axis=0))
         C -= bar
         np.maximum(C, 0, out=C)
         V = unit_rows(C.T @ U)
     C = U @ V.T
-    near = np.maximum(edge, 0.7 * C.max(axis=0)) < C
+    near = np.maximum(edge, NEAR * C.max(axis=0)) < C
     counts = near.sum(axis=0)
     size = (near * C * left[rows, None]).sum(axis=0) / np.maximum(counts, 1)
-    order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] >= LEAST]
-    order = order[single(V[order], 0.9)]
+    seen = np.flatnonzero(counts >= LEAST)
+    order = seen[distinct(V[seen], counts[seen], cosine=APART)]
     return V[order], size[order]
 
 
@@ -222,7 +210,7 @@ def split(X: np.ndarray, D: np.ndarray, Z: sparse.csr_array) -> np.ndarray:
         if len(rows) < 2 * LEAST:
             parts.append(D[e : e + 1])
             continue
-        strong = np.flatnonzero(z > 0.4 * np.median(z))[:SAMPLES]
+        strong = np.flatnonzero(z > STRONG * np.median(z))[:SAMPLES]
         parts.append(split_one(D[e], R[rows[strong]], whitened[rows[strong]], z[strong], back))
     return np.concatenate(parts)
 
@@ -273,7 +261,7 @@ def clusters(points: np.ndarray) -> np.ndarray:
             continue
         gaps = separation(points, centres, owner)
         a, b = np.unravel_index(gaps.argmin(), gaps.shape)
-        if gaps[a, b] >= APART:
+        if gaps[a, b] >= GAP:
             break
         both = (counts[a] * centres[a] + counts[b] * centres[b]) / (counts[a] + counts[b])
         rest = np.delete(centres, [a, b], axis=0)

@@ -1,0 +1,55 @@
+"""The floor: an online dictionary with its offset, for any data."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from unfold.deadline import time_left
+from unfold.methods.dictionary_learning.online import OnlineDictionary
+from unfold.pipeline.judge import Candidate
+from unfold.pipeline.split import Split
+
+#: Share of directions that have an opposite among the others from which codes are tried signed;
+#: chance gives next to none at this cosine.
+ANTIPODAL_SHARE, ANTIPODAL = 0.2, -0.95
+#: Samples that use a direction from which it is known to a few degrees.
+ENOUGH_USES = 50
+#: Share of the time left that the steps may take; least squares after them take the rest.
+STEPS = 0.5
+
+
+def by_online(split: Split, *, positive: bool = True) -> Candidate:
+    """Return the atoms of an online dictionary that pay for themselves, in the time that is left.
+
+    Where the time is short it ends with what it has.
+    """
+    left = time_left()
+    method = OnlineDictionary(
+        split.n,
+        n_active=split.n_active,
+        positive=positive,
+        time_limit=None if left == float("inf") else max(0.0, STEPS * left),
+        random_state=split.rng.randint(2**31),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        method.fit(split.X)
+    D = np.asarray(method.components_)
+    codes = np.asarray(method.transform(split.held_out))
+    uses = np.count_nonzero(codes, axis=0) * (len(split.X) / len(split.held_out))
+    return Candidate(
+        "online dictionary" if positive else "online dictionary, signed codes",
+        D,
+        uses / (uses + 5.0),
+        noise=method.noise_,
+        n_iter=method.n_iter_,
+        sure=len(uses) > 0 and float(np.median(uses)) >= ENOUGH_USES,
+        positive=positive,
+        offset=np.asarray(method.mean_),
+    )
+
+
+def twofold(D: np.ndarray) -> bool:
+    """Tell whether many directions have their opposite beside them: both signs of one feature."""
+    return bool(((D @ D.T).min(axis=1) < ANTIPODAL).mean() > ANTIPODAL_SHARE)
