@@ -209,7 +209,7 @@ def dictionary_of(estimator: Any) -> Array:
     AttributeError
         If the estimator has none of the three.
     ValueError
-        If what it has is not a matrix.
+        If what it has is not a matrix of real numbers.
     """
     return unit_rows(atoms_of(estimator))
 
@@ -238,6 +238,11 @@ def atoms_of(estimator: Any) -> Array:
         raise AttributeError(
             f"{type(estimator).__name__} has none of dictionary_ (k, d), mixing_ (d, k) and "
             f"components_ (k, d): fit it first, or set one of them in fit."
+        )
+    if D.is_complex() if is_tensor(D) else np.iscomplexobj(D):
+        raise ValueError(
+            f"{name} of {type(estimator).__name__} is complex: expected real directions; hand "
+            f"back the real and the imaginary part as two, or the one that is meant."
         )
     if not is_tensor(D):
         D = np.asarray(D)

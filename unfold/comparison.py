@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from unfold import same_direction
 from unfold.arrays import dictionary_of, is_tensor, to_numpy, unit_rows
 
-#: Two atoms of one dictionary this close are one feature: .9 is where boards count a match.
-SAME = 0.9
 #: Cosine from which an atom has a counterpart: below it more than half of the energy differs.
 COUNTERPART = 0.7
 #: Random pairs that a null is the mean of.
@@ -59,12 +58,16 @@ class Pair:
         """Return plain JSON."""
         several = [{str(i): many for i, many in side.items()} for side in self.one_to_many]
         return {
-            "names": list(self.names), "stability": self.stability, "null": self.null,
-            "matches": self.matches.tolist(), "cosines": self.cosines.round(6).tolist(),
+            "names": list(self.names),
+            "stability": self.stability,
+            "null": self.null,
+            "matches": self.matches.tolist(),
+            "cosines": self.cosines.round(6).tolist(),
             "one_to_many": several,
             "only_in": [side.tolist() for side in self.only_in],
-            "overlap": self.overlap, "chance_overlap": self.chance_overlap,
-        }  # fmt: skip
+            "overlap": self.overlap,
+            "chance_overlap": self.chance_overlap,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +92,14 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON, with its version."""
         return {
-            "format": "unfold-comparison", "version": 1, "names": list(self.names),
-            "sizes": list(self.sizes), "distinct": list(self.distinct), "d": self.d,
+            "format": "unfold-comparison",
+            "version": 1,
+            "names": list(self.names),
+            "sizes": list(self.sizes),
+            "distinct": list(self.distinct),
+            "d": self.d,
             "pairs": [pair.as_json() for pair in self.pairs],
-        }  # fmt: skip
+        }
 
 
 def compare_dictionaries(
@@ -147,7 +154,7 @@ def compare_dictionaries(
 
 
 def distinct(D: np.ndarray) -> np.ndarray:
-    """Return positions of atoms that no earlier one is within `SAME` of; zero atoms are none.
+    """Return positions of atoms that no earlier one is the same feature as; zero atoms are none.
 
     Parameters
     ----------
@@ -156,11 +163,7 @@ def distinct(D: np.ndarray) -> np.ndarray:
     """
     alive = np.flatnonzero(D.any(axis=1))
     U = unit_rows(np.asarray(D[alive], np.float64))
-    close = np.tril(U @ U.T > SAME, -1)
-    kept = np.ones(len(U), bool)
-    for i in range(len(U)):
-        kept[i] = not (close[i] & kept).any()
-    return np.asarray(alive[kept])
+    return np.asarray(alive[same_direction.distinct(U, cosine=same_direction.APART)])
 
 
 def partners(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -207,11 +210,16 @@ def _pair(
     near = A @ B.T >= COUNTERPART
     ranks = [np.linalg.matrix_rank(D) for D in (A, B)]
     return Pair(
-        names, matches, cosines, float(cosines.sum() / larger),
-        None if rng is None else _null(A, B, rng), (_several(near), _several(near.T)),
+        names,
+        matches,
+        cosines,
+        float(cosines.sum() / larger),
+        None if rng is None else _null(A, B, rng),
+        (_several(near), _several(near.T)),
         (np.flatnonzero(~near.any(axis=1)), np.flatnonzero(~near.any(axis=0))),
-        _overlap(A, B), float(max(ranks) / A.shape[1]),
-    )  # fmt: skip
+        _overlap(A, B),
+        float(max(ranks) / A.shape[1]),
+    )
 
 
 def _several(near: np.ndarray) -> dict[int, list[int]]:

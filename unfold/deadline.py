@@ -37,3 +37,8 @@ def check_time() -> None:
     """
     if time.monotonic() > _END.get():
         raise OutOfTime
+
+
+def time_left() -> float:
+    """Return the seconds left, infinite without a deadline: for a step that can be made to fit."""
+    return _END.get() - time.monotonic()

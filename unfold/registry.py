@@ -5,14 +5,16 @@ Built-in methods and plug-ins come through the same door, the entry-point group
 ``pkg.mod:Class``. Listing names imports none of the methods.
 """
 
+import contextlib
 import difflib
 import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -31,6 +33,10 @@ RENAMED = {
     "fans-meet": "subspace-intersection",
     "k-means": "spherical-k-means",
 }
+
+
+#: Folders of the plug-in files that were loaded.
+_FOLDERS: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def get_method(spec: str) -> type:
     TypeError
         If what was found is not a class with a ``fit`` method.
     ImportError
-        If a registered method fails to import.
+        If a registered method or a file fails to import; the message says where.
     """
     if ":" in spec:
         return _checked(_from_path(spec), spec)
@@ -221,11 +227,44 @@ def _load_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(location)
     sys.modules[name] = module
     try:
-        location.loader.exec_module(module)
-    except BaseException:
+        with _importable(path.parent):
+            location.loader.exec_module(module)
+    except BaseException as error:
         del sys.modules[name]
-        raise
+        if not isinstance(error, Exception):
+            raise
+        raise ImportError(
+            f"{path.name} cannot be loaded: {type(error).__name__}: {error}{_place(error)}"
+        ) from error
     return module
+
+
+def _place(error: Exception) -> str:
+    """Return where a file failed, of the innermost frame; a syntax error says so itself."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+    if isinstance(error, SyntaxError) or not frames[1:]:
+        return ""
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let a plug-in import what lies beside it: first while it is loaded, last from then on.
+
+    Last, so that a file of its folder stands in for no library that others import later.
+    """
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        elsewhere = origin is not None and Path(origin).parent in _FOLDERS - {folder}
+        if elsewhere and (folder / f"{name}.py").is_file():
+            del sys.modules[name]  # a helper of another plug-in, of the same name
+    _FOLDERS.add(folder)
+    sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.path.append(str(folder))
 
 
 def _checked(found: Any, spec: str) -> type:

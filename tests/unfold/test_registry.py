@@ -90,6 +90,43 @@ def test_class_in_a_file(tmp_path):
         get_method(f"{tmp_path}/other.py:Mine")
 
 
+HELPED = """
+from helper_of_a_plugin import VALUE
+class Mine:
+    value = VALUE
+    def fit(self, X, y=None):
+        import lazy_helper_of_a_plugin
+        return lazy_helper_of_a_plugin.VALUE
+"""
+
+
+def test_a_file_imports_what_lies_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "method.py").write_text(HELPED)
+        (tmp_path / name / "helper_of_a_plugin.py").write_text(f"VALUE = {name!r}\n")
+    (tmp_path / "b" / "lazy_helper_of_a_plugin.py").write_text("VALUE = 'later'\n")
+    first, second = (get_method(f"{tmp_path}/{name}/method.py:Mine") for name in "ab")
+    assert (first.value, second.value) == ("a", "b")
+    assert second().fit(None) == "later"
+    assert sys.path[-1] == str(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("class A:\n    def fit(self, X:\n", r"SyntaxError: .*method\.py, line 2"),
+        ("import no_such_package\n", r"No module named 'no_such_package' \(method\.py, line 1\)"),
+    ],
+)
+def test_a_file_that_does_not_load_says_why_and_where(tmp_path, monkeypatch, text, told):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "method.py").write_text(text)
+    with pytest.raises(ImportError, match=told):
+        get_method(f"{tmp_path}/method.py:A")
+
+
 def test_class_in_a_module():
     assert get_method("sklearn.decomposition:FastICA") is FastICA
     with pytest.raises(ValueError, match="No module 'no_such_package'"):
@@ -121,6 +158,9 @@ def test_dictionary_of_prefers_what_is_explicit():
     assert dictionary_of(found).dtype == np.float32
     with pytest.raises(AttributeError, match="dictionary_"):
         dictionary_of(object())
+    found.dictionary_ = np.ones((2, 3)) + 1j
+    with pytest.raises(ValueError, match=r"dictionary_ of Fitted is complex"):
+        dictionary_of(found)
     found.dictionary_ = np.ones(3)
     with pytest.raises(ValueError, match="must be a matrix"):
         dictionary_of(found)

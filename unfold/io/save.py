@@ -12,15 +12,15 @@ from unfold.io.formats.dictionary import Dictionary
 from unfold.io.formats.encoder import (
     Activation,
     Gated,
+    Identity,
     JumpRelu,
-    Lasso,
     Linear,
     MatchingPursuit,
     Relu,
-    Sparsest,
     TopK,
     pack,
 )
+from unfold.io.formats.solved import AtMost, Solved
 
 FORMATS = ("unfold", "npz", "saelens", "huggingface")
 #: Version of SAELens whose layout is written.
@@ -133,7 +133,15 @@ def _as_saelens(found: Dictionary) -> tuple[dict[str, np.ndarray], dict[str, Any
             "k": kind.k,
             "rescale_acts_by_decoder_norm": False,
         }
-    if isinstance(kind, Relu):
+    if isinstance(kind, Identity):
+        # Codes of either sign: the opposite of each latent is one of its own.
+        arrays = {
+            "W_enc": np.concatenate([encoder.weights, -encoder.weights], axis=1),
+            "b_enc": np.concatenate([bias, -bias]),
+            "W_dec": np.concatenate([found.atoms, -found.atoms]),
+            "b_dec": offset,
+        }
+    if isinstance(kind, (Relu, Identity)):
         return arrays, config | {"architecture": "standard"}
     raise ValueError(
         f"SAELens has no architecture for {type(kind).__name__}: save as 'unfold', or its "
@@ -154,15 +162,18 @@ def _as_pursuit(found: Dictionary) -> tuple[dict[str, np.ndarray], dict[str, Any
             "apply_b_dec_to_input": bool(encoder.centre.any()),
         }
         return {"W_dec": atoms, "b_dec": found.offset}, config
-    if isinstance(encoder, (Lasso, Sparsest)) and not encoder.positive:
-        # Theirs has no negative codes: the opposite of each atom is a latent of its own.
-        atoms = np.concatenate([atoms, -atoms])
-    noise = encoder.noise if isinstance(encoder, Sparsest) else 0.0
-    alpha = encoder.alpha if isinstance(encoder, Lasso) else 0.0
+    tolerance, steps = PURSUIT_TOLERANCE, atoms.shape[1]
+    if isinstance(encoder, Solved):
+        # Below what our codes leave, there is nothing to fit.
+        tolerance = max(tolerance, encoder.residual(atoms.shape[1]))
+        if encoder.signed:
+            # Theirs has no negative codes: the opposite of each atom is a latent of its own.
+            atoms = np.concatenate([atoms, -atoms])
+    if isinstance(encoder, AtMost):
+        steps = encoder.n_nonzero
     config |= {
-        # Below the noise there is nothing to fit; L1 codes leave residuals of about alpha.
-        "residual_threshold": max(noise * atoms.shape[1] ** 0.5, alpha, PURSUIT_TOLERANCE),
-        "max_iterations": atoms.shape[1],
+        "residual_threshold": tolerance,
+        "max_iterations": steps,
         "stop_on_duplicate_support": False,
         "apply_b_dec_to_input": True,
     }

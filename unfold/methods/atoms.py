@@ -1,42 +1,13 @@
-"""Which atoms of an overcomplete guess are features: merge doubles, drop what nothing needs."""
+"""Atoms of an overcomplete guess: where they start, how many there are, which are in use."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from scipy import sparse
 
 from unfold.arrays import to_numpy, unit_rows
-
-
-def joined(first: np.ndarray, second: np.ndarray, coherence: float = 0.95) -> np.ndarray:
-    """Return the first directions and those of the second that none of them is close to."""
-    if not len(first):
-        return second
-    new = (second @ first.T).max(axis=1) < coherence
-    return np.concatenate([first, second[new]])
-
-
-def separate(centres: np.ndarray, near: float) -> np.ndarray:
-    """Return the centres that no earlier one is within a cosine of."""
-    close = np.tril(centres @ centres.T > near, -1)
-    kept = np.ones(len(centres), bool)
-    for i in range(len(centres)):
-        kept[i] = not (close[i] & kept).any()
-    return centres[kept]
-
-
-def spread_out(V: Tensor, value: Tensor, coherence: float) -> Tensor:
-    """Return positions of directions, best first, that no better one is within a cosine of."""
-    order = torch.argsort(value, descending=True, stable=True)
-    W = V[order]
-    near = torch.triu((W @ W.T).gt(coherence), 1)
-    alive = torch.ones(len(W), dtype=torch.bool, device=V.device)
-    for i in range(len(W)):
-        if alive[i]:
-            alive &= ~near[i]
-    return order[alive]
+from unfold.same_direction import LEARNED
+from unfold.same_direction import distinct as unlike
 
 
 def skewness_signs(S: np.ndarray) -> np.ndarray:
@@ -58,132 +29,46 @@ def drawn_samples(X: np.ndarray, k: int, rng: np.random.RandomState) -> np.ndarr
     return unit_rows(np.concatenate([X[picks], rest]))
 
 
-#: Two atoms at this cosine are one.
-COHERENCE = 0.97
+#: Samples assigned at a time: their products with all atoms fit a cache.
+BLOCK = 1024
 
 
-def merge(D: np.ndarray, usage: np.ndarray, *, positive: bool = True, least: int = 1) -> np.ndarray:
-    """Return ``D`` without unused atoms, and each cluster of near-duplicates made one atom.
+def nearest_directions(
+    X: np.ndarray, D: np.ndarray, *, positive: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the direction (n,) that each sample is nearest to, and its length along it.
+
+    Half a turn of spherical k-means; `mean_directions` is the other.
 
     Parameters
     ----------
+    X : ndarray of shape (n, d)
     D : ndarray of shape (k, d)
         Unit rows.
-    usage : ndarray of shape (k,)
-        Number of samples that use each atom: its weight in the mean of its cluster.
     positive : bool
-        Whether an atom and its opposite differ, as they do when codes are non-negative.
-    least : int
-        Fewest atoms to return, where there are as many; the most used are kept.
-
-    Returns
-    -------
-    ndarray of shape (k', d)
-        Unit rows, most used cluster first.
+        Whether a sample counts for a direction only with its own sign; lengths are then not
+        negative.
     """
-    signs = np.sign(D @ D.T)
-    cosine = D @ D.T if positive else np.abs(D @ D.T)
-    free = np.ones(len(D), dtype=bool)
-    merged: list[np.ndarray] = []
-    spare: list[int] = []
-    for j in np.argsort(-usage, kind="stable"):
-        if free[j] and usage[j] > 0:
-            cluster = free & (cosine[j] > COHERENCE)
-            merged.append((usage * signs[j])[cluster] @ D[cluster])
-            free &= ~cluster
-        else:
-            spare.append(j)
-    missing = min(least, len(D)) - len(merged)
-    return to_numpy(unit_rows(np.array([*merged, *D[spare[: max(missing, 0)]]])))
+    owner, length = np.empty(len(X), np.int64), np.empty(len(X), np.result_type(X, D))
+    for i in range(0, len(X), BLOCK):
+        inner = X[i : i + BLOCK] @ D.T
+        best = (inner if positive else np.abs(inner)).argmax(axis=1)
+        owner[i : i + BLOCK], length[i : i + BLOCK] = best, inner[np.arange(len(best)), best]
+    return owner, np.maximum(length, 0) if positive else length
 
 
-def needed(
-    D: np.ndarray,
-    codes: np.ndarray,
-    encode: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    *,
-    rise: float,
-    least: int = 1,
+def mean_directions(
+    X: np.ndarray, D: np.ndarray, owner: np.ndarray, length: np.ndarray
 ) -> np.ndarray:
-    """Return which atoms make codes sparser, tried one by one from the least used.
-
-    An atom leads the samples in whose codes it is largest. It is dropped when those samples,
-    coded without it, take hardly more atoms than with it: a feature cannot be replaced by few
-    others, while a double or a direction between two features can.
-
-    Parameters
-    ----------
-    D : ndarray of shape (k, d)
-    codes : ndarray of shape (n, k)
-    encode : callable
-        ``encode(rows, D)`` codes the samples of the given indices.
-    rise : float
-        Mean number of additional atoms from which an atom counts as needed.
-    least : int
-        Fewest atoms to keep.
-
-    Returns
-    -------
-    ndarray of shape (k,), bool
-    """
-    codes = codes.copy()
-    keep = np.ones(len(D), dtype=bool)
-    for j in np.argsort(leads(codes), kind="stable"):
-        if keep.sum() <= least:
-            break
-        led = np.flatnonzero((np.abs(codes).argmax(axis=1) == j) & codes.any(axis=1))
-        keep[j] = False
-        if len(led) == 0:
-            continue
-        without = encode(led, D[keep])
-        before, after = (np.count_nonzero(Z, axis=1).mean() for Z in (codes[led], without))
-        if after - before > rise:
-            keep[j] = True
-        else:
-            codes[led] = 0
-            codes[np.ix_(led, np.flatnonzero(keep))] = without
-    return keep
+    """Return the unit mean of every direction's samples, by length; itself where it has none."""
+    weights = sparse.csr_array((length, owner, np.arange(len(X) + 1)), shape=(len(X), len(D)))
+    total = weights.T @ X
+    alive = np.linalg.norm(total, axis=1, keepdims=True) > 0
+    return np.where(alive, unit_rows(total), D)
 
 
-def sums(D: np.ndarray, codes: np.ndarray, *, least: int = 1) -> np.ndarray:
-    """Return which atoms stand for two others that happen to be active together.
-
-    L1 codes like an atom at the sum of two features, most of all where these nearly cancel.
-    Two things give it away: it lies in the cone of two atoms that lead more samples, and leads
-    no more samples than the two would share by chance.
-
-    Parameters
-    ----------
-    D : ndarray of shape (k, d)
-        Unit rows.
-    codes : ndarray of shape (n, k)
-    least : int
-        Fewest atoms that must be left.
-
-    Returns
-    -------
-    ndarray of shape (k,), bool
-    """
-    rate, lead = np.count_nonzero(codes, axis=0) / len(codes), leads(codes) / len(codes)
-    cosine = D @ D.T
-    found = np.zeros(len(D), dtype=bool)
-    for m in np.argsort(lead, kind="stable"):
-        if len(D) - found.sum() <= least:
-            break
-        others = np.flatnonzero(~found & (lead > lead[m]))
-        to_m, between = cosine[m, others], cosine[np.ix_(others, others)]
-        weight = (to_m[:, None] - between * to_m) / np.maximum(1 - between**2, 1e-6)
-        explained = weight * to_m[:, None] + weight.T * to_m
-        by_chance = 2 * rate[others][:, None] * rate[others]
-        pair = (weight > 0) & (weight.T > 0) & (explained > 0.98) & (lead[m] < by_chance)
-        found[m] = pair.any()
-    return found
-
-
-def leads(codes: np.ndarray) -> np.ndarray:
-    """Return in how many samples each atom has the largest code."""
-    some = codes.any(axis=1)
-    return np.bincount(np.abs(codes[some]).argmax(axis=1), minlength=codes.shape[1])
+#: Rounds of k-means that new directions start from: assignments hardly change after.
+START_ROUNDS = 4
 
 
 def from_residuals(
@@ -208,15 +93,8 @@ def from_residuals(
         Unit rows.
     """
     D = drawn_samples(residuals, count, rng)
-    for _ in range(4):
-        inner = residuals @ D.T
-        best = (inner if positive else np.abs(inner)).argmax(axis=1)
-        size = inner[np.arange(len(inner)), best]
-        weights = np.zeros_like(inner)
-        weights[np.arange(len(inner)), best] = np.maximum(size, 0) if positive else size
-        total = weights.T @ residuals
-        alive = np.linalg.norm(total, axis=1) > 0
-        D[alive] = unit_rows(total[alive])
+    for _ in range(START_ROUNDS):
+        D = mean_directions(residuals, D, *nearest_directions(residuals, D, positive=positive))
     return D
 
 
@@ -279,7 +157,7 @@ def distinct(
     *,
     positive: bool = True,
     least: float = 1e-4,
-    coherence: float = 0.98,
+    coherence: float = LEARNED,
 ) -> np.ndarray:
     """Return which atoms to keep: those in use, and of near-duplicates the most used one.
 
@@ -300,12 +178,12 @@ def distinct(
     ndarray of shape (k,), bool
         At least one atom is kept.
     """
-    D = to_numpy(unit_rows(D))
-    cosine = D @ D.T if positive else np.abs(D @ D.T)
-    keep = np.zeros(len(D), dtype=bool)
-    for j in np.argsort(-usage, kind="stable"):
-        alive = usage[j] > least * usage.mean() or not keep.any()
-        keep[j] = alive and not (cosine[j, keep] > coherence).any()
+    alive = usage > least * usage.mean()
+    alive[usage.argmax()] = True
+    places = np.flatnonzero(alive)
+    D = to_numpy(unit_rows(D))[places]
+    keep = np.zeros(len(usage), dtype=bool)
+    keep[places[unlike(D, usage[places], cosine=coherence, positive=positive)]] = True
     return keep
 
 

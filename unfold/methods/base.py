@@ -25,6 +25,8 @@ from unfold.arrays import (
     unmasked,
 )
 from unfold.io.formats.dictionary import Dictionary
+from unfold.methods.docstrings import inherited
+from unfold.methods.location import location, sound
 
 
 class FitStatus(IntEnum):
@@ -105,8 +107,11 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
 
     gets containers, dtypes, devices, validation and warnings for free. ``_fit`` and ``_encode``
     see arrays of the kind ``backend`` names; results go back as the kind the caller gave.
-    In ``_encode``, ``_atoms(X)`` and ``_centred(X)`` give the dictionary and the data in the
-    kind, dtype and device of ``X``.
+
+    The offset of the data is part of every method: ``_fit`` gets samples about their `location`,
+    corrupt ones (see `sound`) left out, and what it sets as ``mean_`` is about that location.
+    ``_encode`` gets samples as they are; in it ``_atoms(X)`` and ``_centred(X)`` give the
+    dictionary, and the data less ``mean_``, in the kind, dtype and device of ``X``.
 
     Parameters
     ----------
@@ -128,6 +133,8 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
 
     card: ClassVar[MethodCard]
     backend: ClassVar[Literal["numpy", "torch"]] = "numpy"
+    #: Whether the origin means nothing to the method: fits see samples about their location.
+    centres: ClassVar[bool] = True
 
     n_components: int | None = field(default=None, kw_only=False)
     random_state: Any = 0
@@ -135,6 +142,10 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
     mean_: Any = field(init=False)
     n_iter_: int = field(init=False)
     status_: FitStatus = field(init=False)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__doc__ = inherited(cls)
 
     @abstractmethod
     def _fit(self, X: Any) -> None:
@@ -183,22 +194,19 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
                 f"got {n_components!r}."
             )
         self.n_iter_, self.status_ = 1, FitStatus.CONVERGED
-        self.mean_ = None
+        self.mean_ = np.zeros(given.shape[1])
+        self._location = location(to_numpy(given)) if self.centres else self.mean_
         if self.backend == "torch":
             with plain_torch():
                 # a tensor of inference mode takes no part in a graph, but its copy does
-                self._fit(to_tensor(given).clone())
+                self._fit(to_tensor(self._about_location(given)).clone())
         else:
-            self._fit(self._inside(given))
-        if self.mean_ is None:
-            self.mean_ = np.zeros(given.shape[1])
+            self._fit(self._inside(self._about_location(given)))
         if not np.isfinite(to_numpy(self.components_)).all():
             raise FloatingPointError(
                 f"{type(self).__name__}: directions are not finite. {FitStatus.NON_FINITE.sentence}"
             )
-        self.components_ = like(unit_rows(self.components_), given)
-        self.mean_ = like(self.mean_, given)
-        self.n_components_ = int(self.components_.shape[0])
+        self._settle(given)
         if self.status_ is not FitStatus.CONVERGED:
             warnings.warn(
                 f"{type(self).__name__}: {self.status_.sentence}", ConvergenceWarning, stacklevel=2
@@ -300,6 +308,20 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
                 f"{self.n_features_in_} features as input."
             )
         return X
+
+    def _about_location(self, given: Array) -> Array:
+        """Return samples less the location, without corrupt ones."""
+        if not self.centres:
+            return given
+        X = given - like(self._location, given)
+        kept = sound(to_numpy(X))
+        return X if kept.all() else X[kept]
+
+    def _settle(self, given: Array) -> None:
+        """Bring what a fit has found to its final form, in the kind of array it was given."""
+        self.components_ = like(unit_rows(self.components_), given)
+        self.mean_ = like(self._location + to_numpy(self.mean_), given)
+        self.n_components_ = int(self.components_.shape[0])
 
     def _atoms(self, X: Any) -> Any:
         """Return the dictionary as the kind of array ``X`` is."""

@@ -1,5 +1,6 @@
 """Sparse codes, starting points and signs, for methods that learn a dictionary alone."""
 
+from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,8 +9,12 @@ from scipy import sparse
 
 from unfold.arrays import is_tensor, like, to_numpy
 from unfold.io.formats.dictionary import Dictionary
-from unfold.io.formats.encoder import Lasso
+from unfold.io.formats.encoder import Activation, Encoder, Linear
+from unfold.io.formats.solved import AtMost, Lasso, Sparsest, SubspacePursuit, TreePursuit
 from unfold.methods.base import Recovery
+
+#: Least residual norm that is asked for, and how much of one is the solver's own rounding.
+EXACT, ROUNDING = 1e-12, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +54,34 @@ def pursue(X: np.ndarray, D: np.ndarray, n_nonzero: int, error: float) -> Fit:
     codes = sparse.csr_array(OMP().solve(problem, Options(sparse_output=True)).codes)
     codes.eliminate_zeros()
     residual = np.linalg.norm(X - codes @ D, axis=1)
-    return Fit(codes, residual, np.diff(codes.indptr), residual <= max(error, 1e-12) * 1.001)
+    met = residual <= max(error, EXACT) * (1 + ROUNDING)
+    return Fit(codes, residual, np.diff(codes.indptr), met)
+
+
+class Encoded(Recovery):
+    """Abstract method whose codes are those of an encoder with a name, so that files can hold it.
+
+    A subclass writes ``_encoder()``; a file of its dictionary then gives the same codes.
+    """
+
+    @abstractmethod
+    def _encoder(self) -> Encoder:
+        """Return the encoder of the fitted dictionary."""
+
+    def _linear(self, weights: np.ndarray, activation: Activation) -> Encoder:
+        """Return the encoder ``activation((x - mean) @ weights)``."""
+        bias = np.zeros(weights.shape[1], weights.dtype)
+        return Linear(weights, bias, to_numpy(self.mean_), activation)
+
+    def _exported(self) -> Dictionary:
+        return replace(super()._exported(), encoder=self._encoder())
+
+    def _encode(self, X: Any) -> Any:
+        return encoded(self._exported(), X)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SparseCoder(Recovery):
+class SparseCoder(Encoded):
     """Abstract method whose codes are the L1 codes over its dictionary.
 
     Parameters
@@ -74,13 +102,60 @@ class SparseCoder(Recovery):
     positive: bool = True
     scale_: float = field(init=False)
 
-    def _exported(self) -> Dictionary:
-        return replace(super()._exported(), encoder=Lasso(self.alpha * self.scale_, self.positive))
+    def _encoder(self) -> Encoder:
+        return Lasso(self.alpha * self.scale_, self.positive)
 
-    def _encode(self, X: Any) -> Any:
-        return sparse_codes(
-            self._centred(X), self._atoms(X), self.alpha * self.scale_, positive=self.positive
-        )
+
+def encoded(found: Dictionary, X: Any) -> Any:
+    """Return the codes of a dictionary's encoder.
+
+    Parameters
+    ----------
+    found : Dictionary
+        With an encoder.
+    X : array or tensor of shape (n, d)
+
+    Returns
+    -------
+    array or tensor of shape (n, m)
+    """
+    D, mean, encoder = like(found.atoms, X), like(found.offset, X), found.encoder
+    match encoder:
+        case Lasso():
+            return sparse_codes(X - mean, D, encoder.alpha, positive=encoder.positive)
+        case Sparsest(positive=True):
+            return sparsest_codes(X, D, mean, noise=encoder.noise)
+        case Sparsest():
+            both = np.concatenate([found.atoms, -found.atoms])
+            codes = sparsest_codes(X, like(both, X), mean, noise=encoder.noise)
+            return codes[:, : len(D)] - codes[:, len(D) :]
+        case AtMost():
+            from unfold.sparse_coding.encode import sparse_encode
+
+            most = min(encoder.n_nonzero, *D.shape)
+            return sparse_encode(
+                X - mean, D, penalty="l0", n_nonzero=most, positive=encoder.positive
+            ).codes
+    Y = to_numpy(X)
+    match encoder:
+        case SubspacePursuit():
+            from unfold.sparse_coding.subspace_pursuit import subspace_pursuit
+
+            codes = subspace_pursuit(
+                Y - to_numpy(mean),
+                np.asarray(found.atoms, np.float64),
+                encoder.groups,
+                max_active=encoder.max_active,
+                tolerance=encoder.tolerance,
+            )
+        case TreePursuit():
+            from unfold.sparse_coding.trees import tree_pursuit
+
+            centred = Y - to_numpy(mean)
+            codes = tree_pursuit(centred, to_numpy(D), encoder.parents, encoder.least).toarray()
+        case _:
+            codes = found.encode(Y)
+    return like(codes, X)
 
 
 def sparse_codes(X: Any, D: Any, alpha: float, *, positive: bool = True) -> Any:

@@ -10,16 +10,25 @@ NEAREST = 1e-3
 #: A sample this many times farther than 95 of 100 others counts as this far: features add up,
 #: so that sound samples of sparse codes spread over a decade; corrupt ones over several.
 FAR = 10.0
-#: Fewest exact repeats of a sample that tell the offset.
-REPEATS = 4
+#: Fewest exact repeats of a sample that tell the offset; others that occur this share as often are
+#: rivals, and with more of them than so many none stands out.
+REPEATS, RIVAL, RIVALS = 4, 0.25, 4
+#: Share of the samples in a crowd of silent ones, samples looked at as its middle, and the share of
+#: the dimensions that it is as wide in (by the participation ratio of its variances).
+CROWD, PROBES, ROUND = 0.01, 256, 0.5
+#: Times narrower than any other crowd of as many samples that one of silent ones is.
+DENSER = 1.4
+#: Largest share of corrupt samples.
+CORRUPT = 0.01
 
 
 def location(X: np.ndarray) -> np.ndarray:
     """Return the point that sparse samples gather at: their offset, or a first guess of it.
 
-    Where no feature is active a sample is the offset itself, so that the sample which repeats
-    most often is returned where one does; else the geometric median, which a few samples of any
-    size move by little. Adding a vector to all samples adds it to the result.
+    Where no feature is active a sample is the offset itself, so that the sample which repeats is
+    returned where one stands out; else, with noise, the middle of the densest crowd, where it is
+    as wide in all directions, as noise is; else the geometric median. A few samples of any size
+    move it by little. Adding a vector to all samples adds it to the result.
 
     Parameters
     ----------
@@ -32,12 +41,49 @@ def location(X: np.ndarray) -> np.ndarray:
     References
     ----------
     Weiszfeld 1937, Sur le point pour lequel la somme des distances de n points donnés est minimum.
+    Fukunaga and Hostetler 1975, The estimation of the gradient of a density function.
     """
     X = np.asarray(X[:: max(1, len(X) // SAMPLES)], np.float64)
     repeated = repeated_sample(X)
     if repeated is not None:
         return repeated
-    return geometric_median(X)
+    middle = geometric_median(X)
+    crowd = silent_crowd(X - middle)
+    return middle if crowd is None else middle + crowd
+
+
+def silent_crowd(X: np.ndarray) -> np.ndarray | None:
+    """Return the middle of the densest crowd of samples, None where it is no crowd of noise alone.
+
+    Samples of a single feature crowd along a line, those of nothing but noise around a point.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        About a point that is not far off.
+    """
+    n, d = X.shape
+    near = max(REPEATS, round(CROWD * n))
+    if n < 2 * near:
+        return None
+    unit = float(np.median(np.linalg.norm(X, axis=1))) or 1.0
+    X = X / unit
+    probes = X[:: max(1, n // PROBES)]
+    squares = (probes**2).sum(axis=1)[:, None] - 2 * probes @ X.T + (X**2).sum(axis=1)
+    nearest = np.partition(squares, near, axis=1)[:, near]
+    densest = int(nearest.argmin())
+    radius = 1.5 * float(np.sqrt(max(nearest[densest], np.finfo(float).eps)))
+    centre = probes[densest]
+    away = ((probes - centre) ** 2).sum(axis=1) > 2 * radius**2
+    if away.any() and nearest[away].min() < DENSER**2 * nearest[densest]:
+        return None
+    for _ in range(STEPS // 2):
+        weights = np.maximum(1 - ((X - centre) ** 2).sum(axis=1) / radius**2, 0)
+        centre = weights @ X / weights.sum()
+    inside = (X - centre)[weights > 0]
+    variances = np.linalg.svd(inside, compute_uv=False) ** 2
+    wide = variances.sum() ** 2 / max(float((variances**2).sum()), np.finfo(float).tiny)
+    return centre * unit if wide > min(d, len(inside)) * ROUND else None
 
 
 def geometric_median(X: np.ndarray, n_samples: int = SAMPLES) -> np.ndarray:
@@ -73,11 +119,47 @@ def geometric_median(X: np.ndarray, n_samples: int = SAMPLES) -> np.ndarray:
 
 
 def repeated_sample(X: np.ndarray) -> np.ndarray | None:
-    """Return the sample that occurs most often, bit by bit, None unless it often does."""
+    """Return the sample that occurs most often, bit by bit, None unless few do so often.
+
+    Of some that occur about as often, padding for instance, it is the one in the middle of the
+    others. Where many do, samples are drawn from a list, or codes take few values.
+    """
     keys = np.ascontiguousarray(X).view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
     _, first, counts = np.unique(keys, return_index=True, return_counts=True)
-    top = int(counts.argmax())
-    return np.asarray(X[first[top]], np.float64) if counts[top] >= REPEATS else None
+    often = counts >= max(REPEATS, RIVAL * counts.max())
+    if not 0 < often.sum() <= RIVALS:
+        return None
+    rivals = np.asarray(X[first[often]], np.float64)
+    if len(rivals) == 1:
+        return np.asarray(rivals[0])
+    others = np.asarray(X[first[~often]], np.float64) if not often.all() else rivals
+    distance = [np.linalg.norm(others - rival, axis=1).mean() for rival in rivals]
+    return np.asarray(rivals[int(np.argmin(distance))])
+
+
+def sound(X: np.ndarray) -> np.ndarray:
+    """Return which samples (n,) about their offset are no corrupt ones.
+
+    Corrupt are the longest, a hundredth at most, where a whole decade lies between them and all
+    others: features add up, so that sound samples leave no such gap.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    norms = np.linalg.norm(X, axis=1)
+    order = np.argsort(norms, kind="stable")
+    first = len(norms) - max(1, int(CORRUPT * len(norms)))
+    below, above = norms[order[first - 1 : -1]], norms[order[first:]]
+    gaps = np.flatnonzero((below > 0) & (above > FAR * below))
+    kept = np.ones(len(norms), bool)
+    if len(gaps):
+        kept[order[first + gaps[0] :]] = False
+    return kept
 
 
 def outlier_bound(norms: np.ndarray) -> float:

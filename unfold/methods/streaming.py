@@ -8,8 +8,9 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from unfold.arrays import like, to_numpy, unit_rows
+from unfold.arrays import to_numpy
 from unfold.methods.base import FitStatus, Recovery
+from unfold.methods.location import location
 
 #: Gives the batch (B, d) of a step: the same for the same step.
 Source = Callable[[int], Any]
@@ -146,9 +147,11 @@ class Streaming(Recovery):
         return self
 
     def _take(self, given: Any, first: bool) -> None:
-        batch = self._inside(given)
         if first:
             self.n_steps_done_ = 0
+            self._location = location(to_numpy(given))
+        batch = self._inside(self._about_location(given))
+        if first:
             self._begin(batch)
         self._absorb(batch)
         self.n_steps_done_ += 1
@@ -157,10 +160,8 @@ class Streaming(Recovery):
         """Set the fitted attributes as ``fit`` does."""
         self.n_iter_, self.status_ = self.n_steps_done_, FitStatus.CONVERGED
         self.mean_ = np.zeros(given.shape[1])
-        self._publish(self._inside(given))
-        self.components_ = like(unit_rows(self.components_), given)
-        self.mean_ = like(self.mean_, given)
-        self.n_components_ = int(self.components_.shape[0])
+        self._publish(self._inside(self._about_location(given)))
+        self._settle(given)
 
     def _identity(self) -> dict[str, Any]:
         """Return what a checkpoint must agree with."""
@@ -174,6 +175,7 @@ class Streaming(Recovery):
         from safetensors.numpy import save
 
         arrays, notes = self._state()
+        arrays = {**arrays, "location": self._location}
         notes |= self._identity()
         notes |= {"step": self.n_steps_done_, "n_features": self.n_features_in_}
         data = save(
@@ -192,6 +194,7 @@ class Streaming(Recovery):
             with safe_open(path, "numpy") as file:
                 notes = json.loads((file.metadata() or {})["unfold"])
                 arrays = {n: np.array(file.get_tensor(n)) for n in file.keys()}  # noqa: SIM118
+            self._location = arrays.pop("location")
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise ValueError(
                 f"{path} is not a checkpoint of this program, or is damaged ({error}): delete it "

@@ -15,6 +15,8 @@ from unfold.unfolding.suspects import Suspect, find_suspects
 #: How many samples are explained again with an atom hidden; at most this many to an atom.
 _TRIALS: Final = 1024
 _TRIALS_PER_ATOM: Final = 24
+#: Confidence from which the sentence counts a feature as sure: rather right than wrong.
+_SURE: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ class Certificate:
 
     def __str__(self) -> str:
         """Return the certificate in words."""
-        sure = int((self.feature_confidence >= 0.5).sum())
+        sure = int((self.feature_confidence >= _SURE).sum())
         lines = [
             f"{self.explained:.1%} of {self.n_samples} held-out activations are explained by few "
             f"of {self.feature_confidence.size} directions,",
@@ -76,7 +78,7 @@ class Certificate:
             f"With {self.confidence:.0%} confidence, at most {self.unseen_upper:.2%} of new "
             "activations hold a direction outside the list",
             f"(a hidden direction escapes notice in at most {self.blindness:.1%} of its samples).",
-            f"{sure} of {self.feature_confidence.size} directions have a confidence of 0.5 or "
+            f"{sure} of {self.feature_confidence.size} directions have a confidence of {_SURE} or "
             f"more; {len(self.suspects)} suspicions.",
         ]
         return "\n".join(lines)

@@ -11,6 +11,9 @@ from unfold.unfolding.unfolded import UnfoldedModel, read_effects
 #: Effects by one neuron below this share of a feature's main effect do not make a motif.
 _NOTABLE: Final = 0.1
 
+#: Share of an effect that an inhibitor must take back, and may at most add elsewhere.
+_HALF: Final = 0.5
+
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
@@ -153,8 +156,8 @@ def asymmetric_motifs(
                 serves_both
                 and forward > _NOTABLE * main
                 and forward >= asymmetry * abs(reverse)
-                and -carried[inhibitor] >= 0.5 * forward
-                and A[victim, inhibitor] * B[inhibitor, j] <= 0.5 * main
+                and -carried[inhibitor] >= _HALF * forward
+                and A[victim, inhibitor] * B[inhibitor, j] <= _HALF * main
             ):
                 found.append(
                     AsymmetricMotif(

@@ -90,6 +90,8 @@ _CUTS: Final = (1.0, 0.3, 0.03, 1e-3, 1e-6)
 #: Weight of the L1 penalty that proposes atoms, relative to the tolerance.
 _ALPHA: Final = 0.01
 _TINY: Final = 1e-300
+#: Sine of the angle to the span of the atoms before it below which an atom depends on them.
+_DEPENDENT: Final = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +229,7 @@ def _least_squares(X: np.ndarray, atoms: np.ndarray) -> tuple[np.ndarray, np.nda
     Q, R = np.linalg.qr(atoms.transpose(0, 2, 1))
     along = np.einsum("nds,nd->ns", Q, X)
     diagonal = np.arange(s)
-    dependent = np.abs(R[:, diagonal, diagonal]) < 1e-8
+    dependent = np.abs(R[:, diagonal, diagonal]) < _DEPENDENT
     R[:, diagonal, diagonal] = np.where(dependent, 1.0, R[:, diagonal, diagonal])
     along = np.where(dependent, 0.0, along)
     fit = np.linalg.solve(R, along[..., None])[..., 0]

@@ -7,14 +7,15 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import binom
 
+from unfold.same_direction import LEARNING as SAME
 from unfold.unfolding.explanations import explain_samples, propose
 
 SuspectKind = Literal["dead", "duplicate", "antipodal", "mixture", "absorbed", "split"]
 
-#: Cosine from which two atoms are one direction.
-SAME: Final = 0.95
 #: Cosine from which two atoms are similar enough to be halves of one feature.
 _SIMILAR: Final = 0.6
+#: Share of the samples due by chance below which two atoms exclude each other.
+_APART: Final = 0.1
 #: Share of its samples from which an atom is said to come only with another.
 _ALWAYS: Final = 0.95
 #: Probability, over all pairs, of accusing independent atoms of occurring together or apart.
@@ -134,7 +135,7 @@ def _company(cosine: np.ndarray, held: csr_array) -> list[Suspect]:
             reason = f"atom {a}: in {value:.0%} of its {int(counts[a])} samples with {b}"
             found.append(Suspect("absorbed", (int(a), int(b)), value, reason))
     expected = np.outer(counts, counts) / n
-    apart = (cosine >= _SIMILAR) & (cosine < SAME) & (together <= 0.1 * expected)
+    apart = (cosine >= _SIMILAR) & (cosine < SAME) & (together <= _APART * expected)
     for a, b in np.argwhere(np.triu(apart, k=1)):
         chance = binom.cdf(together[a, b], n, expected[a, b] / n)
         if chance * k**2 <= _LEVEL:

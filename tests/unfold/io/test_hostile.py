@@ -242,3 +242,15 @@ def test_mutated_files_are_read_or_refused_in_one_line(tmp_path: Path) -> None:
                 assert np.asarray(found).ndim == 2 if opened is open_activations else found
 
     check()
+
+
+def test_parents_in_a_circle_are_refused_not_followed(tmp_path: Path) -> None:
+    from unfold.io.formats.dictionary import Dictionary
+    from unfold.io.formats.solved import TreePursuit
+    from unfold.io.save import write_dictionary
+
+    for parents in ([1, 2, 3, 0], [-1, 0, 1, 9], [-5, 0, 1, 2]):
+        found = Dictionary(X[:4], X[0], TreePursuit(np.array(parents), np.ones(4)), "unfold")
+        path = write_dictionary(found, tmp_path / "a.safetensors")[0]
+        with pytest.raises(ValueError, match="make no forest"):
+            load_dictionary(path)

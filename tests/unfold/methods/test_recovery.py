@@ -103,8 +103,9 @@ def test_pursuit_learners_find_exactly_sparse_codes(name, positive):
     sizes = rng.random((4000, 2)) + 0.5
     signs = 1 if positive else rng.choice([-1, 1], (4000, 2))
     np.put_along_axis(codes, active, signs * sizes, axis=1)
+    codes[:100] = 0  # silence tells the offset
     found = get_method(name)(24, n_active=2, positive=positive).fit(codes @ D).components_
-    assert matched_cosine(D, found) > (0.97 if positive else 0.93)
+    assert matched_cosine(D, found) > (0.96 if positive else 0.93)
 
 
 def test_k_means_finds_features_that_are_active_one_at_a_time():

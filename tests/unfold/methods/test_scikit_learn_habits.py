@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unfold import get_method, list_methods
+from unfold import get_method, list_methods, load_dictionary, save_dictionary
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -74,6 +74,22 @@ def test_columns_have_names_and_copies_the_same_codes(method: Any) -> None:
         np.testing.assert_array_equal(copy.components_, method.components_)
     assert np.isfinite(method.score(frame))
     assert not hasattr(clone(method), "components_")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", METHODS, indirect=True)
+def test_a_file_of_the_dictionary_gives_the_same_codes(
+    method: Any, dtype: Any, tmp_path: Path
+) -> None:
+    data = X.astype(dtype)
+    codes = method.fit(data).transform(data)
+    save_dictionary(method, tmp_path / "saved.safetensors")
+    again = load_dictionary(tmp_path / "saved.safetensors")
+    rounding = 1e-9 if dtype is np.float64 and method.backend == "numpy" else 1e-4
+    np.testing.assert_allclose(again.transform(data), codes, atol=rounding * np.abs(codes).max())
+    np.testing.assert_allclose(
+        again.inverse_transform(codes), method.inverse_transform(codes), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("method", METHODS, indirect=True)

@@ -57,12 +57,26 @@ class Contents:
         FileError
             If there is none of that name, or it holds no real numbers.
         """
+        return np.array(self._shard(name).array())
+
+    def stored(self, name: str) -> np.ndarray:
+        """Return an array by name, integers as integers.
+
+        Raises
+        ------
+        FileError
+            As `array`.
+        """
+        shard = self._shard(name)
+        return np.array(shard.raw if shard.raw.dtype.kind in "iu" else shard.array())
+
+    def _shard(self, name: str) -> Shard:
         if name not in self.arrays:
             raise FileError(f"{self.path.name!r} lacks the array {name!r}: {self.described()}.")
         shard = self.arrays[name]
         if shard.raw.dtype.kind not in "fiu":
             raise FileError(f"{shard.name} holds values of type {shard.raw.dtype}.")
-        return np.array(shard.array())
+        return shard
 
     def number(self, name: str, of: Mapping[str, Any], default: Any = None) -> Any:
         """Return a number of a configuration.

@@ -9,13 +9,14 @@ import numpy as np
 from unfold.io.checks import FileError
 from unfold.io.formats.encoder import (
     Encoder,
-    Lasso,
+    GroupMax,
     Linear,
     MatchingPursuit,
     Normalisation,
-    Sparsest,
+    TopK,
     normalised,
 )
+from unfold.io.formats.solved import SubspacePursuit, TreePursuit
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +63,30 @@ class Dictionary:
 
     def scaled(self, scale: float) -> "Dictionary":
         """Return the dictionary of ``X`` that is this one's of ``X / scale``, codes scaled."""
-        encoder = self.encoder
-        if isinstance(encoder, Lasso):
-            encoder = Lasso(encoder.alpha * scale, encoder.positive)
-        elif isinstance(encoder, Sparsest):
-            encoder = Sparsest(encoder.noise * scale, encoder.positive)
-        elif encoder is not None:
-            encoder = encoder.scaled(scale)
+        encoder = None if self.encoder is None else self.encoder.scaled(scale)
         return replace(self, offset=self.offset * scale, encoder=encoder)
+
+    def shifted(self, by: np.ndarray) -> "Dictionary":
+        """Return the dictionary of ``X`` that is this one's of ``X - by``."""
+        encoder = self.encoder
+        if isinstance(encoder, Linear | MatchingPursuit):
+            encoder = replace(encoder, centre=encoder.centre + by)
+        return replace(self, offset=self.offset + by, encoder=encoder)
+
+    def with_unit_atoms(self) -> "Dictionary":
+        """Return the same with atoms of unit norm, where each code depends on its own latent."""
+        norms = np.linalg.norm(self.atoms, axis=1)
+        norms[norms == 0] = 1
+        encoder = self.encoder
+        if not isinstance(encoder, Linear) or isinstance(encoder.activation, TopK | GroupMax):
+            return self
+        encoder = replace(
+            encoder,
+            weights=encoder.weights * norms,
+            bias=encoder.bias * norms,
+            activation=encoder.activation.scaled(norms),
+        )
+        return replace(self, atoms=self.atoms / norms[:, None], encoder=encoder)
 
 
 def checked(found: Dictionary) -> Dictionary:
@@ -94,6 +111,12 @@ def checked(found: Dictionary) -> Dictionary:
         k = getattr(encoder.activation, "k", 1)
         if type(k) is not int or k < 1 or (hasattr(encoder.activation, "k") and k > m):
             raise FileError(f"A {found.source} dictionary of {m} latents keeps k={k!r} of them.")
+    elif isinstance(found.encoder, MatchingPursuit):
+        parts["centre"] = (found.encoder.centre, (d,))
+    elif isinstance(found.encoder, SubspacePursuit):
+        parts["groups"] = (found.encoder.groups, (m,))
+    elif isinstance(found.encoder, TreePursuit):
+        parts |= {"parents": (found.encoder.parents, (m,)), "least": (found.encoder.least, (m,))}
     if not m or not d:
         raise FileError(
             f"A {found.source} dictionary with a decoder of shape {found.atoms.shape}: expected "
@@ -107,4 +130,17 @@ def checked(found: Dictionary) -> Dictionary:
             )
         if not np.isfinite(array).all():
             raise FileError(f"The {name} of this {found.source} dictionary has NaN or infinity.")
+    if isinstance(found.encoder, TreePursuit) and not _is_forest(found.encoder.parents):
+        raise FileError(f"The parents of this {found.source} dictionary make no forest.")
     return found
+
+
+def _is_forest(parents: np.ndarray) -> bool:
+    """Tell whether every node comes to a root; twice as many steps up at every turn."""
+    m = len(parents)
+    if parents.dtype.kind != "i" or parents.min() < -1 or parents.max() >= m:
+        return False
+    up = np.append(np.where(parents < 0, m, parents), m)
+    for _ in range(m.bit_length()):
+        up = up[up]
+    return bool((up == m).all())

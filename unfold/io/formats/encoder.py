@@ -8,6 +8,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from unfold.io.formats.solved import (
+    AtMost,
+    Lasso,
+    Solved,
+    Sparsest,
+    SubspacePursuit,
+    TreePursuit,
+)
+
 #: Added to the standard deviation that samples are divided by: SAELens' and OpenAI's number.
 LAYER_NORM_EPSILON = 1e-5
 Normalisation = Literal["none", "layer_norm", "constant_norm_rescale"]
@@ -21,8 +30,8 @@ class Activation:
         """Return codes (n, m)."""
         raise NotImplementedError
 
-    def scaled(self, scale: float) -> Self:
-        """Return the same for pre-activations that are ``scale`` times as large."""
+    def scaled(self, scale: Any) -> Self:
+        """Return the same for pre-activations ``scale`` times as large, or scales (m,) of each."""
         return self
 
 
@@ -36,6 +45,15 @@ class Relu(Activation):
 
 
 @dataclass(frozen=True, eq=False)
+class Identity(Activation):
+    """Nothing: linear codes, of either sign."""
+
+    def __call__(self, H: np.ndarray) -> np.ndarray:
+        """Return what is given."""
+        return H
+
+
+@dataclass(frozen=True, eq=False)
 class JumpRelu(Activation):
     """Rectified, and zero up to a threshold (m,) that belongs to each latent."""
 
@@ -45,8 +63,8 @@ class JumpRelu(Activation):
         """Return what exceeds the thresholds."""
         return np.maximum(H, 0) * (self.threshold.astype(H.dtype) < H)
 
-    def scaled(self, scale: float) -> Self:
-        """Return the same for pre-activations that are ``scale`` times as large."""
+    def scaled(self, scale: Any) -> Self:
+        """Return the same for pre-activations ``scale`` times as large, or scales (m,) of each."""
         return replace(self, threshold=self.threshold * scale)
 
 
@@ -94,8 +112,8 @@ class Gated(Activation):
                                                          self.magnitude_bias))  # fmt: skip
         return (H + gate > 0) * np.maximum(H * scale + bias, 0)
 
-    def scaled(self, scale: float) -> Self:
-        """Return the same for pre-activations that are ``scale`` times as large."""
+    def scaled(self, scale: Any) -> Self:
+        """Return the same for pre-activations ``scale`` times as large, or scales (m,) of each."""
         return replace(
             self, gate_bias=self.gate_bias * scale, magnitude_bias=self.magnitude_bias * scale
         )
@@ -181,25 +199,12 @@ class MatchingPursuit:
         )
 
 
-@dataclass(frozen=True)
-class Lasso:
-    """L1 codes over the dictionary, ``1/2 |x - mean - z D|^2 + alpha |z|_1``: ours to solve."""
-
-    alpha: float
-    positive: bool
-
-
-@dataclass(frozen=True)
-class Sparsest:
-    """Codes of as few atoms as the noise allows, as ``recover`` has them: ours to solve."""
-
-    noise: float
-    positive: bool
-
-
-Encoder = Linear | MatchingPursuit | Lasso | Sparsest
-_ACTIVATIONS = {kind.__name__: kind for kind in (Relu, JumpRelu, TopK, GroupMax, Gated)}
-_ENCODERS = {kind.__name__: kind for kind in (Linear, MatchingPursuit, Lasso, Sparsest)}
+Encoder = Linear | MatchingPursuit | Solved
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (Relu, Identity, JumpRelu, TopK, GroupMax, Gated, Linear, MatchingPursuit, Lasso,
+                 Sparsest, AtMost, SubspacePursuit, TreePursuit)
+}  # fmt: skip
 
 
 def normalised(X: np.ndarray, how: Normalisation) -> tuple[np.ndarray, Any, Any]:
@@ -238,14 +243,20 @@ def unpack(arrays: dict[str, np.ndarray], plain: Any, prefix: str) -> Any:
     KeyError, TypeError
         If the parts do not make one.
     """
-    rest = dict(plain)
-    kind = (_ENCODERS | _ACTIVATIONS)[rest.pop("kind")]
+    kind = _KINDS[plain["kind"]]
     values: dict[str, Any] = {}
     for part in fields(kind):
-        if prefix + part.name in arrays:
+        if part.type is np.ndarray:
             values[part.name] = arrays[prefix + part.name]
-        elif part.name == "activation":
-            values[part.name] = unpack(arrays, rest.pop("activation"), prefix + "activation.")
+        elif part.type is Activation:
+            values[part.name] = unpack(arrays, plain[part.name], prefix + part.name + ".")
         else:
-            values[part.name] = rest.pop(part.name)
+            values[part.name] = _number(plain[part.name], part.type)
     return kind(**values)
+
+
+def _number(value: Any, kind: Any) -> Any:
+    whole = type(value) is int and kind in (int, float)
+    if not (whole or type(value) is kind) or not (0 <= value < float("inf")):
+        raise TypeError(f"{value!r} is no {kind.__name__} that an encoder may have")
+    return value

@@ -47,7 +47,7 @@ def read(found: Contents) -> Dictionary:
             raise FileError(
                 f"{found.path.name!r} is of version {version!r}; this program reads {VERSION}."
             )
-        arrays = {n: found.array(n) for n in found.arrays if n.startswith("encoder.")}
+        arrays = {n: found.stored(n) for n in found.arrays if n.startswith("encoder.")}
         encoder: Encoder | None = None
         if notes["encoder"] is not None:
             encoder = unpack(arrays, notes["encoder"], "encoder.")

@@ -7,6 +7,7 @@ Nothing here holds state, so one batched matrix product serves all models.
 
 # ruff: noqa: D102 (what encode and loss return is said once, in Architecture)
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, final
@@ -58,6 +59,31 @@ def decode(params: Params, codes: Tensor) -> Tensor:
 def reconstruction_error(X: Tensor, rebuilt: Tensor) -> Tensor:
     """Return the mean squared error of every model, summed over dimensions."""
     return (X - rebuilt).square().sum(dim=-1).mean(dim=-1)
+
+
+def damped(params: Params, X: Tensor, codes: Tensor) -> Params:
+    """Return parameters whose codes are shortened where they rebuild worse than the mean does.
+
+    A model hardly trained overshoots: all latents that see a direction add it.
+
+    Parameters
+    ----------
+    params : dict of tensor
+        Of one model.
+    X : tensor of shape (1, n, d)
+    codes : tensor of shape (1, n, k)
+        Those of the model, for ``X``.
+    """
+    rebuilt, centred = decode(params, codes), X - X.mean(dim=1, keepdim=True)
+    if bool((X - rebuilt).square().sum() <= centred.square().sum()):
+        return params
+    part, whole = rebuilt - params["center"][:, None], X - params["center"][:, None]
+    share = float(((part * whole).sum() / part.square().sum()).clamp(1e-6, 1))
+    linear = {"encoder", "bias", "magnitude_bias", "floor"} & params.keys()
+    fresh = {name: params[name] * share for name in linear}
+    if "log_threshold" in params:
+        fresh["log_threshold"] = params["log_threshold"] + math.log(share)
+    return params | fresh
 
 
 def largest(activations: Tensor, n_active: int) -> Tensor:

@@ -35,6 +35,7 @@ class Autoencoder(Streaming):
     batch_size: int = 512
     lr: float = 3e-3
     n_revivals: int = 14
+    frozen_decoder: bool = False
     device: str | None = None
 
     @abstractmethod
@@ -60,6 +61,8 @@ class Autoencoder(Streaming):
     def _plan(self) -> Any:
         from unfold.methods.autoencoders.training import Schedule
 
+        if self.frozen_decoder:  # a revival would move atoms
+            return Schedule(self.n_steps, self.batch_size, self.lr, 0, ("decoder",))
         return Schedule(self.n_steps, self.batch_size, self.lr, self.n_revivals)
 
     def _begin(self, X: Any) -> None:
@@ -70,7 +73,10 @@ class Autoencoder(Streaming):
         rng = self._rng()
         self.scale_ = root_mean_square(to_numpy(X))
         k = width(self.n_components, X)
-        rows = [drawn_samples(to_numpy(X), k, rng) for _ in range(self.n_models)]
+        if self.frozen_decoder:
+            rows = [rng.standard_normal((k, X.shape[1])) for _ in range(self.n_models)]
+        else:
+            rows = [drawn_samples(to_numpy(X), k, rng) for _ in range(self.n_models)]
         device = self._device(X)
         directions = torch.tensor(np.stack(rows), dtype=X.dtype, device=device)
         generator = torch.Generator(device).manual_seed(int(rng.randint(2**31 - 1)))
@@ -110,6 +116,7 @@ class Autoencoder(Streaming):
 
         from unfold.methods.autoencoders.architectures import (
             SHARED,
+            damped,
             decode,
             reconstruction_error,
         )
@@ -117,17 +124,20 @@ class Autoencoder(Streaming):
         with torch.no_grad():
             codes = architecture.encode(params, X[None])
             losses = reconstruction_error(X[None], decode(params, codes))
-        best = int(losses.argmin())
-        chosen = {name: value[best : best + 1] for name, value in params.items()}
+            best = int(losses.argmin())
+            chosen = {name: value[best : best + 1] for name, value in params.items()}
+            chosen = damped(chosen, X[None], codes[best : best + 1])
         if self.n_components is None:
             usage = (codes[best] > 0).sum(dim=0)
             keep = torch.tensor(distinct(to_numpy(chosen["decoder"][0]), to_numpy(usage)))
             keep = keep.to(X.device)
             chosen = {n: v if n in SHARED else v[:, keep] for n, v in chosen.items()}
-        self.params_ = chosen
         self.loss_ = float(losses[best])
         self.components_ = chosen["decoder"][0]
         self.mean_ = chosen["center"][0] * self.scale_
+        # trained about the location; the model to keep is for samples as they are
+        location = torch.as_tensor(self._location / self.scale_).to(chosen["center"])
+        self.params_ = chosen | {"center": chosen["center"] + location}
 
     def _exported(self) -> Dictionary:
         params = {name: to_numpy(value[0]) for name, value in self.params_.items()}
@@ -169,6 +179,8 @@ class CountedAutoencoder(Autoencoder):
         Peak learning rate of Adam, for data scaled to unit mean square norm.
     n_revivals : int
         Times that dead or doubled latents restart from badly reconstructed samples.
+    frozen_decoder : bool
+        Leave the decoder at random directions: what an encoder alone can do, a control.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
     random_state : int, RandomState or None
@@ -196,6 +208,8 @@ class PenalisedAutoencoder(Autoencoder):
         Peak learning rate of Adam, for data scaled to unit mean square norm.
     n_revivals : int
         Times that dead or doubled latents restart from badly reconstructed samples.
+    frozen_decoder : bool
+        Leave the decoder at random directions: what an encoder alone can do, a control.
     device : str, optional
         Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
     random_state : int, RandomState or None

@@ -14,22 +14,6 @@ COUNTED = {"n_components": "n_features", "n_active": "mean_active"}
 class TopKAutoencoder(CountedAutoencoder):
     """TopK autoencoder: the largest activations of each sample.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    n_active : float, optional
-        Active latents a sample, rounded up; by default about the root of d.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-
     References
     ----------
     Gao et al. 2024, Scaling and evaluating sparse autoencoders.
@@ -57,22 +41,6 @@ class TopKAutoencoder(CountedAutoencoder):
 class BatchTopKAutoencoder(CountedAutoencoder):
     """Batch TopK autoencoder: the largest activations of a batch.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    n_active : float, optional
-        Active latents a sample, rounded up; by default about the root of d.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-
     References
     ----------
     Bussmann, Leask & Nanda 2024, BatchTopK sparse autoencoders.
@@ -96,22 +64,6 @@ class BatchTopKAutoencoder(CountedAutoencoder):
 @final
 class JumpReLUAutoencoder(CountedAutoencoder):
     """JumpReLU autoencoder: a learned threshold for every latent, and a target mean L0.
-
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    n_active : float, optional
-        Active latents a sample, rounded up; by default about the root of d.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
 
     References
     ----------
@@ -138,22 +90,6 @@ class JumpReLUAutoencoder(CountedAutoencoder):
 @final
 class MatryoshkaAutoencoder(CountedAutoencoder):
     """Matryoshka autoencoder: nested dictionaries, each of which must reconstruct.
-
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    n_active : float, optional
-        Active latents a sample, rounded up; by default about the root of d.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
 
     References
     ----------
@@ -186,22 +122,6 @@ class MatryoshkaAutoencoder(CountedAutoencoder):
 class MatchingPursuitAutoencoder(CountedAutoencoder):
     """Matching-pursuit autoencoder: latents one by one, each for what is left over.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    n_active : float, optional
-        Active latents a sample, rounded up; by default about the root of d.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-
     References
     ----------
     Costa et al. 2025, From flat to hierarchical: extracting sparse representations with
@@ -230,22 +150,6 @@ class MatchingPursuitAutoencoder(CountedAutoencoder):
 class L1Autoencoder(PenalisedAutoencoder):
     """Rectified autoencoder with an L1 penalty.
 
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    sparsity : float
-        Weight of the L1 penalty, for data scaled to unit mean square norm.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
-
     References
     ----------
     Cunningham et al. 2023, Sparse autoencoders find highly interpretable features in language
@@ -273,22 +177,6 @@ class L1Autoencoder(PenalisedAutoencoder):
 @final
 class GatedAutoencoder(PenalisedAutoencoder):
     """Gated autoencoder: which latents are active is decided apart from how much.
-
-    Parameters
-    ----------
-    n_components : int, optional
-        Latents; by default four a dimension, less those that end up unused or doubled.
-    sparsity : float
-        Weight of the L1 penalty, for data scaled to unit mean square norm.
-    n_models : int
-        Models trained side by side from different starts; the one that reconstructs best stays.
-    n_steps, batch_size : int
-    lr : float
-        Peak learning rate of Adam, for data scaled to unit mean square norm.
-    n_revivals : int
-        Times that dead or doubled latents restart from badly reconstructed samples.
-    device : str, optional
-        Where to train; by default where ``X`` is, and for arrays on a GPU if there is one.
 
     References
     ----------

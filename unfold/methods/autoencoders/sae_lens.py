@@ -1,10 +1,13 @@
 """Any architecture of the sae_lens library as a method; needs the ``sae`` extra."""
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-from unfold.arrays import plain_torch, root_mean_square, to_numpy
+from unfold.arrays import like, plain_torch, root_mean_square, to_numpy
+from unfold.io.dictionaries import read_dictionary
+from unfold.io.formats.dictionary import Dictionary
 from unfold.methods.atoms import active_atoms, width
 from unfold.methods.base import MethodCard, Recovery
 
@@ -152,11 +155,19 @@ class SAELensAutoencoder(Recovery):
             trainer.n_training_steps += 1
         return sae.eval()
 
+    def _exported(self) -> Dictionary:
+        with tempfile.TemporaryDirectory() as folder:
+            # as the library writes it, in whatever architecture serves at run time
+            self.sae_.save_inference_model(folder)
+            found = read_dictionary(folder, "saelens").scaled(self.scale_)
+            return found.shifted(self._location).with_unit_atoms()
+
     def _encode(self, X: Any) -> Any:
         import torch
 
         with torch.no_grad():
-            codes = self.sae_.encode((X / self.scale_).to(self.sae_.W_dec))
+            Y = (X - like(self._location, X)) / self.scale_
+            codes = self.sae_.encode(Y.to(self.sae_.W_dec))
         return (codes * self._norms)[:, self._norms > 0].to(X) * self.scale_
 
 
@@ -166,7 +177,7 @@ def _library(architecture: str) -> tuple[Any, Any]:
         import sae_lens
         from sae_lens.registry import SAE_TRAINING_CLASS_REGISTRY
     except ImportError as error:
-        raise ImportError(
+        raise ModuleNotFoundError(
             "SAELensAutoencoder needs sae_lens: pip install 'unfold-superposition[sae]'. "
             f"Importing it failed with: {error}"
         ) from error

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from unfold.methods.autoencoders.architectures import SHARED, Architecture, Params, decode
+from unfold.same_direction import SAME
 
 #: Called with a generator and a number of samples, returns data (B, d).
 Draw = Callable[[torch.Generator, int], Tensor]
+
+#: Parts of the steps in which the rate warms up, in which it cools, and in which latents restart.
+WARM, COOL, REVIVING = 0.05, 0.4, 0.7
 
 
 @dataclass(frozen=True)
@@ -27,24 +31,27 @@ class Schedule:
         Times, evenly spread over the first 70%, that latents which did not fire since the last
         time, or double a busier one, restart from badly reconstructed samples. Runs differ in
         length, so a window in steps would be wrong for most.
+    frozen : tuple of str
+        Parameters that stay as they start.
     """
 
     n_steps: int
     batch_size: int
     lr: float
     n_revivals: int = 14
+    frozen: tuple[str, ...] = ()
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
-        warm, cool = 0.05 * self.n_steps, 0.4 * self.n_steps
+        warm, cool = WARM * self.n_steps, COOL * self.n_steps
         return self.lr * min(
             1.0, (step + 1) / max(warm, 1), max(self.n_steps - step, 1) / max(cool, 1)
         )
 
     def revives(self, step: int) -> bool:
         """Return whether dead latents restart before this step."""
-        window = max(1, int(0.7 * self.n_steps / max(1, self.n_revivals)))
-        return 0 < step <= 0.7 * self.n_steps and step % window == 0 and self.n_revivals > 0
+        window = max(1, int(REVIVING * self.n_steps / max(1, self.n_revivals)))
+        return 0 < step <= REVIVING * self.n_steps and step % window == 0 and self.n_revivals > 0
 
 
 @dataclass(eq=False)
@@ -125,10 +132,11 @@ def train(
         X = draw(progress.generator, plan.batch_size)[None]
         if plan.revives(step):
             revive(progress, architecture, X[0])
-        params = {n: p.requires_grad_(n != "floor") for n, p in progress.params.items()}
+        fixed = {"floor", *plan.frozen}
+        params = {n: p.requires_grad_(n not in fixed) for n, p in progress.params.items()}
         codes = architecture.train_codes(params, X)
         loss = architecture.loss(params, X, codes, step / plan.n_steps)
-        names = [n for n in params if n != "floor"]
+        names = [n for n in params if n not in fixed]
         grads = torch.autograd.grad(loss.sum(), [params[n] for n in names], allow_unused=True)
         with torch.no_grad():
             progress.params = {n: p.detach() for n, p in params.items()}
@@ -191,7 +199,7 @@ def revive(progress: TrainingState, architecture: Architecture, X: Tensor) -> No
     progress.fired.zero_()
 
 
-def idle(directions: Tensor, fired: Tensor, coherence: float = 0.97) -> Tensor:
+def idle(directions: Tensor, fired: Tensor, coherence: float = SAME) -> Tensor:
     """Return which latents never fired, or point where a latent that fired more often points."""
     cosine = directions @ directions.T
     order = torch.arange(len(fired), device=fired.device)

@@ -4,15 +4,16 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from unfold.arrays import root_mean_square
+from unfold.arrays import root_mean_square, to_numpy
+from unfold.io.formats.encoder import Encoder, Identity, Relu
 from unfold.methods.atoms import (
     complete_width,
     drawn_samples,
     skewness_signs,
     width,
 )
-from unfold.methods.base import MethodCard, Recovery
-from unfold.methods.codes import SparseCoder
+from unfold.methods.base import MethodCard
+from unfold.methods.codes import Encoded, SparseCoder
 
 
 @final
@@ -74,7 +75,7 @@ class DataPoints(SparseCoder):
 
 
 @final
-class Neurons(Recovery):
+class Neurons(Encoded):
     """The coordinate axes, each in both senses: "every neuron is a feature".
 
     Codes are the positive and the negative part of every coordinate, so that they reconstruct
@@ -94,6 +95,7 @@ class Neurons(Recovery):
         fails="wherever features are not aligned with neurons",
         hints={},
     )
+    centres: ClassVar[bool] = False  # a neuron is silent at zero
 
     def __init__(self, *, random_state: Any = 0) -> None:
         self.random_state = random_state
@@ -101,12 +103,12 @@ class Neurons(Recovery):
     def _fit(self, X: np.ndarray) -> None:
         self.components_ = np.concatenate([np.eye(X.shape[1]), -np.eye(X.shape[1])])
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return np.maximum(np.concatenate([X, -X], axis=1), 0)
+    def _encoder(self) -> Encoder:
+        return self._linear(to_numpy(self.components_).T, Relu())
 
 
 @final
-class PCA(Recovery):
+class PCA(Encoded):
     """Principal directions, by singular value decomposition of the centred data.
 
     Signs make every direction positively skewed; codes are the signed coordinates.
@@ -135,5 +137,5 @@ class PCA(Recovery):
         axes = np.linalg.svd(centred, full_matrices=False)[2][:k]
         self.components_ = axes * skewness_signs(centred @ axes.T)[:, None]
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        return self._centred(X) @ self._atoms(X).T
+    def _encoder(self) -> Encoder:
+        return self._linear(to_numpy(self.components_).T, Identity())

@@ -9,10 +9,9 @@ import numpy as np
 from unfold.arrays import like, root_mean_square, to_numpy, unit_rows
 from unfold.io.dictionaries import read_dictionary
 from unfold.io.formats.dictionary import Dictionary
-from unfold.io.formats.encoder import Lasso, Sparsest
 from unfold.io.formats.own import PLAIN
 from unfold.methods.base import FitStatus, MethodCard
-from unfold.methods.codes import SparseCoder, sparse_codes, sparsest_codes
+from unfold.methods.codes import SparseCoder
 
 
 @final
@@ -60,6 +59,8 @@ class FixedDictionary(SparseCoder):
         fails="as the dictionary does",
         hints={},
     )
+
+    centres: ClassVar[bool] = False  # the offset is that of the file
 
     def __init__(
         self,
@@ -152,11 +153,6 @@ class FixedDictionary(SparseCoder):
     def _exported(self) -> Dictionary:
         return super()._exported() if self._own is None else self._own
 
-    def _encode(self, X: np.ndarray) -> np.ndarray:
-        if self._own is None:
-            return np.asarray(super()._encode(X))
-        return np.asarray(_codes(self._own, X))
-
     def _decode(self, Z: Any) -> Any:
         if self._own is not None and self._own.normalise != "none":
             raise ValueError(
@@ -164,21 +160,3 @@ class FixedDictionary(SparseCoder):
                 f"so that codes alone do not say what they stand for: use reconstruct(X)."
             )
         return Z @ like(self.dictionary_, Z) + like(self.mean_, Z)
-
-
-def _codes(found: Dictionary, X: np.ndarray) -> Any:
-    encoder = found.encoder
-    if isinstance(encoder, Lasso):
-        D, Y = found.atoms.astype(X.dtype), X - found.offset.astype(X.dtype)
-        return sparse_codes(Y, D, encoder.alpha, positive=encoder.positive)
-    if isinstance(encoder, Sparsest):
-        return sparsest_codes_signed(X, found.atoms, found.offset, encoder)
-    return found.encode(X)
-
-
-def sparsest_codes_signed(X: Any, D: np.ndarray, mean: np.ndarray, encoder: Sparsest) -> Any:
-    """Return codes of few atoms, over both signs of each where codes may be negative."""
-    if encoder.positive:
-        return sparsest_codes(X, D, mean, noise=encoder.noise)
-    both = sparsest_codes(X, np.concatenate([D, -D]), mean, noise=encoder.noise)
-    return both[:, : len(D)] - both[:, len(D) :]

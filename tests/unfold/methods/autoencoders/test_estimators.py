@@ -164,3 +164,18 @@ def test_codes_scale_with_the_data():
     large = TopKAutoencoder(8, n_steps=50, batch_size=32).fit(1024 * X)
     assert np.allclose(small.components_, large.components_, atol=1e-6)
     assert np.allclose(1024 * small.transform(X), large.transform(1024 * X), rtol=1e-4, atol=1e-2)
+
+
+def test_a_frozen_decoder_stays_random_and_its_encoder_learns():
+    X = np.random.default_rng(0).standard_normal((400, 6)) ** 3
+
+    def fitted(n_steps: int) -> TopKAutoencoder:
+        return TopKAutoencoder(
+            n_components=9, n_active=2, n_steps=n_steps, frozen_decoder=True, random_state=3
+        ).fit(X)
+
+    short, long = fitted(1), fitted(300)
+    np.testing.assert_allclose(long.components_, short.components_, atol=1e-6)
+    assert long.loss_ < 0.9 * short.loss_
+    samples = unit_rows(X)
+    assert np.abs(long.components_ @ samples.T).max(axis=1).min() < 0.999

@@ -1,13 +1,14 @@
-"""Clusters of parallel samples, what residuals crowd around, and who holds whose direction."""
+"""Clusters of parallel samples, what residuals cluster around, and who holds whose direction."""
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from unfold.methods.active_samples import noise_norm
 from unfold.methods.clustering.ancestry import parents_of, without_parents
-from unfold.methods.clustering.local_subspaces import LocalSubspace, families, fan
-from unfold.methods.clustering.mean_shift import Neighbours, find_clusters, silence, single_events
-from unfold.methods.clustering.residuals import Explained, completed, indispensable
+from unfold.methods.clustering.local_subspaces import LocalSubspace, linked_groups, subspace_basis
+from unfold.methods.clustering.mean_shift import Neighbours, find_clusters, irreducible
+from unfold.methods.clustering.residuals import Explained, grow_from_residuals, indispensable
 from unfold.methods.dictionary_learning.refinement import anneal
 
 
@@ -45,19 +46,19 @@ def test_neighbours_are_those_of_all_pairs(d):
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.02])
-def test_crowds_are_the_single_features(sigma):
+def test_clusters_are_the_single_features(sigma):
     X, D, Z = planted(sigma=sigma)
-    crowds = find_clusters(X, rng(), noise=silence(X, rng()))
-    cosine = crowds.centres @ D.T
-    assert len(crowds.centres) == len(D)
+    clusters = find_clusters(X, rng(), noise=noise_norm(X, rng()))
+    cosine = clusters.centres @ D.T
+    assert len(clusters.centres) == len(D)
     assert cosine.max(axis=0).min() > 0.98
     alone = (Z > 0).sum(axis=1) == 1
-    right = crowds.owner[alone] == cosine.argmax(axis=0)[Z[alone].argmax(axis=1)]
+    right = clusters.owner[alone] == cosine.argmax(axis=0)[Z[alone].argmax(axis=1)]
     assert right.mean() > 0.98
-    assert (np.diff(crowds.counts) <= 0).all()
+    assert (np.diff(clusters.counts) <= 0).all()
 
 
-def test_crowds_turn_with_the_data():
+def test_clusters_turn_with_the_data():
     """Rotated data have rotated centres."""
     X, _, _ = planted(n=6000)
     turn = np.linalg.qr(np.random.default_rng(1).standard_normal((50, 50)))[0]
@@ -69,18 +70,18 @@ def test_crowds_turn_with_the_data():
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
 def test_silence_is_the_norm_of_the_noise(sigma):
     X, _, _ = planted(sigma=sigma)
-    assert silence(X, rng()) == pytest.approx(sigma * np.sqrt(50), rel=0.1)
+    assert noise_norm(X, rng()) == pytest.approx(sigma * np.sqrt(50), rel=0.1)
 
 
 def test_there_is_no_silence_without_noise_or_silent_samples():
     X, D, _ = planted()
-    assert silence(X, rng()) == 0
+    assert noise_norm(X, rng()) == 0
     draw = np.random.default_rng(0)
     dense = (0.5 + draw.random((5000, 60))) @ D
-    assert silence(dense, rng()) == 0
+    assert noise_norm(dense, rng()) == 0
 
 
-def test_nothing_crowds_in_noise():
+def test_nothing_clusters_in_noise():
     X = np.random.default_rng(0).standard_normal((5000, 50))
     assert len(find_clusters(X, rng()).centres) == 0
     assert len(find_clusters(np.zeros((10, 50)), rng()).centres) == 0
@@ -90,10 +91,10 @@ def test_sums_of_more_frequent_centres_are_no_events():
     D = directions(12, 50)
     both = unit(D[[0, 2, 4]] + D[[1, 3, 5]])
     counts = np.r_[np.arange(100, 112), [30, 20, 10]]
-    single = single_events(np.concatenate([D, both]), counts)
+    single = irreducible(np.concatenate([D, both]), counts)
     assert single[:12].all()
     assert not single[12:].any()
-    assert single_events(np.concatenate([D, both]), counts[::-1]).sum() > 9
+    assert irreducible(np.concatenate([D, both]), counts[::-1]).sum() > 9
 
 
 @pytest.mark.parametrize("n", [12, 400])
@@ -103,7 +104,7 @@ def test_a_fan_is_what_its_samples_span(n):
     span = np.linalg.qr(draw.standard_normal((40, 3)))[0].T
     X = (5 + draw.standard_normal((n, 3))) @ span
     X[: n // 10] += draw.standard_normal((n // 10, 40))
-    basis = fan(X)
+    basis = subspace_basis(X)
     assert len(basis) == 3
     assert np.allclose(np.linalg.svd(basis @ span.T)[1], 1, atol=1e-6)
 
@@ -112,13 +113,13 @@ def test_families_are_linked_by_shared_directions():
     D = np.linalg.qr(np.random.default_rng(0).standard_normal((40, 40)))[0]
     spans = [D[[0, 1]], D[[0, 2]], D[[5, 6]], D[[6, 7]], D[[9]]]
     bases = [LocalSubspace(span.sum(axis=0), span, 10).basis for span in spans]
-    assert [sorted(group) for group in families(bases, 0.9)] == [[0, 1], [2, 3], [4]]
+    assert [sorted(group) for group in linked_groups(bases, 0.9)] == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.01])
 def test_residuals_name_the_directions_that_are_missing(sigma):
     X, D, _ = planted(d=200, p=0.03, sigma=sigma)
-    found, seen = completed(X, D[:54], rng(), sigma * np.sqrt(200))
+    found, seen = grow_from_residuals(X, D[:54], rng(), sigma * np.sqrt(200))
     assert len(found) <= 66
     assert (D @ found.T).max(axis=1).min() > 0.85
     assert seen.met.mean() > 0.97
