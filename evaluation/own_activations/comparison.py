@@ -1,13 +1,21 @@
 """Compare files of dictionaries: a JSON with a version, and a page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from unfold.comparison import Comparison, Pair, compare_dictionaries
+import numpy as np
 
+from unfold.comparison import COUNTERPART, Comparison, Pair, compare_dictionaries
+from unfold.same_direction import APART
+
+#: Samples that say how many atoms are active: the mean of 10,000 is good to a percent.
+MOST_SAMPLES = 10_000
 #: Rows of a table on the page; the JSON has all.
 MOST_ROWS = 200
+#: Cosines of partners that are counted: as one direction, and as counterparts.
+PARTNERS = (APART, COUNTERPART)
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
@@ -20,8 +28,8 @@ td, th { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd 
 td:first-child, th:first-child { text-align: left }
 </style>
 <h1>Dictionaries side by side</h1>
-<div class="wide"><table><tr><th>dictionary<th>atoms<th>distinct</tr>
-{% for name, size, count in sizes %}<tr><td>{{ name }}<td>{{ size }}<td>{{ count }}</tr>
+<div class="wide"><table><tr><th>dictionary{% for what in columns %}<th>{{ what }}{% endfor %}</tr>
+{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}{% endfor %}</tr>
 {% endfor %}</table></div>
 <p>In {{ d }} dimensions. Atoms are distinct where no earlier one has a cosine above .9.</p>
 {% for pair in pairs %}
@@ -31,7 +39,7 @@ td:first-child, th:first-child { text-align: left }
 {% endfor %}</table></div>
 <details><summary>closest pairs</summary><div class="wide"><table>
 <tr><th>cosine<th>{{ pair.names[0] }}<th>{{ pair.names[1] }}</tr>
-{% for (i, j), c in rows(pair) %}<tr><td>{{ "%.3f"|format(c) }}<td>{{ i }}<td>{{ j }}</tr>
+{% for (i, j), c in closest(pair) %}<tr><td>{{ "%.3f"|format(c) }}<td>{{ i }}<td>{{ j }}</tr>
 {% endfor %}</table></div></details>
 {% endfor %}
 </html>
@@ -39,8 +47,12 @@ td:first-child, th:first-child { text-align: left }
 
 
 def compare_files(
-    files: Sequence[str | Path], out: str | Path, *, seed: int = 0
-) -> tuple[Comparison, list[Path]]:
+    files: Sequence[str | Path],
+    out: str | Path,
+    *,
+    activations: str | Path | None = None,
+    seed: int = 0,
+) -> tuple[Comparison, list[dict[str, Any]], list[Path]]:
     """Compare the dictionaries in files, and write ``comparison.json`` and ``.html`` to a folder.
 
     Parameters
@@ -48,35 +60,77 @@ def compare_files(
     files : sequence of str or Path
         Two or more, of any format that `unfold.load_dictionary` reads.
     out : str or Path
+    activations : str or Path, optional
+        To say how many atoms of each dictionary are active in a sample, and what they explain, by
+        its own encoder; at most `MOST_SAMPLES`, evenly spread.
     seed : int
         Draws the null.
 
     Returns
     -------
     comparison : Comparison
+    table : list of dict
+        "dictionary", "atoms", "distinct" and, with activations, "L0" and "variance explained".
     paths : list of Path
 
     Raises
     ------
     ValueError, FileNotFoundError, FileError
-        As `unfold.compare_dictionaries`.
+        As `unfold.compare_dictionaries`; also where activations have another dimension.
     """
     from jinja2 import Environment
 
     from evaluation.running.store import write_atomically
 
     found = compare_dictionaries(*files, names=_names(files), random_state=seed)
+    table: list[dict[str, Any]] = [
+        {"dictionary": name, "atoms": size, "distinct": count}
+        for name, size, count in zip(found.names, found.sizes, found.distinct, strict=True)
+    ]
+    if activations is not None:
+        for row, does in zip(table, _active(files, activations, found.d), strict=True):
+            row |= does
     template = Environment(autoescape=True).from_string(_PAGE)
     page = template.render(
-        sizes=zip(found.names, found.sizes, found.distinct, strict=True), d=found.d,
-        pairs=found.pairs, facts=facts, rows=_rows,
-    )  # fmt: skip
+        columns=list(table[0])[1:],
+        rows=[[_cell(value) for value in row.values()] for row in table],
+        d=found.d,
+        pairs=found.pairs,
+        facts=facts,
+        closest=_rows,
+    )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"comparison.json": json.dumps(found.as_json()) + "\n", "comparison.html": page}
+    known = found.as_json() | {"dictionaries": table}
+    texts = {"comparison.json": json.dumps(known) + "\n", "comparison.html": page}
     for name, text in texts.items():
         write_atomically(folder / name, text.encode())
-    return found, [folder / name for name in texts]
+    return found, table, [folder / name for name in texts]
+
+
+def _active(
+    files: Sequence[str | Path], activations: str | Path, d: int
+) -> Iterator[dict[str, float]]:
+    """Yield what each dictionary does with samples, encoded as its file says."""
+    from evaluation.own_activations.measure import measure
+    from unfold.dictionaries import load_dictionary
+    from unfold.io.activations import open_activations
+
+    X = open_activations(activations)
+    if X.shape[1] != d:
+        raise ValueError(
+            f"{str(activations)!r} has {X.shape[1]} dimensions, the dictionaries {d}: give "
+            f"activations of the layer that they were fitted to."
+        )
+    chosen = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_SAMPLES)).astype(int))
+    samples = np.asarray(X[chosen])
+    for file in files:
+        done = measure(load_dictionary(file), samples)
+        yield {"L0": done.mean_active, "variance explained": done.explained_variance}
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def facts(pair: Pair) -> dict[str, str]:
@@ -86,7 +140,9 @@ def facts(pair: Pair) -> dict[str, str]:
     several = [len(side) for side in pair.one_to_many]
     return {
         "stability (mean one-to-one cosine)": f"{pair.stability:.3f}{null}",
-        "partners above .9 / .7": f"{(pair.cosines > 0.9).sum()} / {(pair.cosines > 0.7).sum()}",
+        f"partners above {APART:g} / {COUNTERPART:g}": " / ".join(
+            str((pair.cosines > c).sum()) for c in PARTNERS
+        ),
         f"only in {first}": str(len(pair.only_in[0])),
         f"only in {second}": str(len(pair.only_in[1])),
         f"of {first}, split in {second}": str(several[0]),

@@ -12,6 +12,8 @@ import numpy as np
 
 from evaluation.isolation.estimates import pack_codes
 from evaluation.own_activations.chance import against_chance, features_by_chance
+from evaluation.own_activations.features.examples import read_examples
+from evaluation.own_activations.features.write import write_features
 from evaluation.own_activations.limits import (
     OutOfTime,
     Stopped,
@@ -61,15 +63,16 @@ def fit_file(
     timeout: float | None = None,
     overwrite: bool = False,
     chance: bool = False,
+    examples: str | Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Fitted:
     """Find the feature directions in a file of activations.
 
     Writes ``dictionary.safetensors`` (as `unfold.save_dictionary` does, the summary among its
-    facts; "usage" (k,) beside), ``summary.json``, ``summary.html`` and, if asked,
-    ``codes.safetensors`` (dense, or the parts of a CSR matrix) into ``out``. Of many samples a few
-    are fitted first: what they give is written down, and kept if the fit to all is interrupted or
-    runs out of time. A tenth, at most 2,000, is not fitted but checked on.
+    facts; "usage" (k,) beside), ``summary.json``, ``summary.html``, ``features.html`` and, if
+    asked, ``codes.safetensors`` (dense, or the parts of a CSR matrix) into ``out``. Of many
+    samples a few are fitted first: what they give is written down, and kept if the fit to all is
+    interrupted or runs out of time. A tenth, at most 2,000, is not fitted but checked on.
 
     Parameters
     ----------
@@ -94,6 +97,9 @@ def fit_file(
     chance : bool
         Fit the method to Gaussian samples of the same covariance, too, and say how many features
         that gives.
+    examples : str or Path, optional
+        Texts of all rows, as `read_examples` reads them: ``features.html`` shows each feature in
+        the texts it is strongest in, without them in rows of the file.
     overwrite : bool
         Whether an earlier fit in ``out`` may be replaced.
     say : callable
@@ -112,6 +118,7 @@ def fit_file(
         time do not do.
     """
     X = open_activations(file, key)
+    texts = None if examples is None else read_examples(examples, len(X))
     name, make = _maker(method, n_components, seed)
     rng = np.random.default_rng(seed)
     rows, fresh = _split(len(X), max_samples, rng)
@@ -121,12 +128,19 @@ def fit_file(
         f"{len(rows):,} of {len(X):,} samples of {X.shape[1]:,} dimensions; may take "
         f"{needed / 1e9:.2g} GB."
     )
-    facts = {"file": Path(file).name, "n_samples": len(X), "d": X.shape[1], "method": name,
-             "seed": seed, "version": version("unfold-superposition")}  # fmt: skip
+    facts = {
+        "file": Path(file).name,
+        "n_samples": len(X),
+        "d": X.shape[1],
+        "method": name,
+        "seed": seed,
+        "version": version("unfold-superposition"),
+    }
     work = _Work(np.asarray(X[rows]), X[fresh] if len(fresh) else None, out, facts, seed, say)
     fitted = _in_stages(work, make, timeout)
     if chance and fitted.summary["stopped"] is None:
         work.count_by_chance(fitted, make)
+    fitted.paths.append(write_features(work.best, X, texts, out, facts))
     if codes:
         fitted.paths.append(_write_codes(work.best, X, out))
     return fitted

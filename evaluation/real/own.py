@@ -86,6 +86,33 @@ def load_own(spec: Mapping[str, Any]) -> tuple[dict[str, TextRows], list[TaskTex
         raise ValueError(f"{spec['activations']!r} or its labels have changed since the run.")
     if not np.isfinite(X).all():
         raise ValueError(f"{spec['activations']!r} holds NaN or infinity: leave those rows out.")
+    parts, tasks = share_rows(X, arrays)
+    if not tasks:
+        raise ValueError(
+            f"No label of {spec['labels']!r} can be probed: {len(parts['probing'].starts) - 1} "
+            f"texts are for probing, and of each class {LEAST} must be in either half of them."
+        )
+    return parts, tasks, spec["digest"]
+
+
+def share_rows(
+    X: np.ndarray, arrays: Mapping[str, np.ndarray]
+) -> tuple[dict[str, TextRows], list[TaskTexts]]:
+    """Share rows out among fitting, measuring and probing, those of a text together.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    arrays : Mapping
+        "labels" (n, n_tasks), "texts" (n,) and "tokens" (n,), whole numbers.
+
+    Returns
+    -------
+    parts : dict of str to TextRows
+        "train", "test" and "probing".
+    tasks : list of TaskTexts
+        A label of more than two classes is a task for each.
+    """
     order = np.argsort(arrays["texts"], kind="stable")
     texts, starts = np.unique(arrays["texts"][order], return_index=True)
     starts = np.append(starts, len(X))
@@ -102,13 +129,7 @@ def load_own(spec: Mapping[str, Any]) -> tuple[dict[str, TextRows], list[TaskTex
         begins = np.concatenate([[0], np.cumsum(lengths)])
         parts[name] = TextRows(X[rows].astype(np.float32), arrays["tokens"][rows], begins)
     first = order[starts[:-1]][chosen["probing"]]
-    tasks = _tasks(arrays["labels"][first])
-    if not tasks:
-        raise ValueError(
-            f"No label of {spec['labels']!r} can be probed: {len(first)} texts are for probing, "
-            f"and of each class {LEAST} must be in either half of them."
-        )
-    return parts, tasks, spec["digest"]
+    return parts, _tasks(arrays["labels"][first])
 
 
 def _read_labels(path: Path, n: int) -> dict[str, np.ndarray]:

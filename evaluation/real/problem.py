@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.real.activations import TaskTexts, TextRows, load_layer
+from evaluation.real.digits import load_digits_layer
 from evaluation.real.own import load_own
 from toy.problem import Observed
 
@@ -26,7 +27,13 @@ def _spec(layer: int, n_components: int) -> dict[str, Any]:
 #: Every problem by its name. A published one never changes.
 REAL_PROBLEMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {f"minilm-layer{at}-k{k}/v1": _spec(at, k) for at in (3, 5) for k in (384, 768)}
-)
+    | {
+        "digits-hidden-k128/v1": {
+            "kind": KIND, "network": "digits", "layer": 1, "n_components": 128, "n_active": 8,
+            "about": "64 hidden units of a network that reads digits; 128 atoms, 8 active.",
+        }
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +66,16 @@ class RealProblem:
     probing: TextRows
     tasks: list[TaskTexts]
 
+    @property
+    def gamma(self) -> float:
+        """Norm of the mean of the activations over the norm of their standard deviations.
+
+        How far data lie from the origin for their spread: what a method that does not take the
+        mean off has to spend atoms on.
+        """
+        X = self.observed.train
+        return float(np.linalg.norm(X.mean(axis=0)) / np.linalg.norm(X.std(axis=0)))
+
 
 def is_real(spec: Mapping[str, Any]) -> bool:
     """Tell whether a spec, or that of a record, is of a problem without a truth."""
@@ -84,7 +101,7 @@ def make_real(name: str, seed: int, spec: Mapping[str, Any] | None = None) -> Re
         loaded = load_own(spec)
     elif name in REAL_PROBLEMS:
         spec = REAL_PROBLEMS[name]
-        loaded = load_layer(spec["layer"])
+        loaded = load_digits_layer() if spec["network"] == "digits" else load_layer(spec["layer"])
     else:
         raise ValueError(f"Unknown problem {name!r}: expected one of {', '.join(REAL_PROBLEMS)}.")
     parts, tasks, digest = loaded

@@ -1,8 +1,11 @@
-"""Purity: do the tokens that a feature fires on most belong together? Against chance."""
+"""Purity: do the tokens and texts that a feature fires on most belong together, beyond chance."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
 
+from unfold.arrays import unit_rows
 from unfold.comparison import distinct
 
 #: Strongest activations of a feature that are looked at; one with fewer has no purity.
@@ -39,15 +42,47 @@ def purity_of_features(
     -------
     ndarray of shape (k,)
     """
+    purity = np.zeros(len(D))
+    for feature, rows in enumerate(strongest_rows(D, codes)):
+        if rows is not None:
+            purity[feature] = (_share(tokens[rows]) - chance) / (1 - chance)
+    return purity
+
+
+def likeness_of_features(D: np.ndarray, codes: sparse.csr_array, X: np.ndarray) -> np.ndarray:
+    """Return how alike the strongest texts of each feature are: mean cosine of their activations.
+
+    Parameters
+    ----------
+    D : ndarray of shape (k, d)
+        Unit rows.
+    codes : csr_array of shape (n_texts, k)
+        Of texts.
+    X : ndarray of shape (n_texts, d)
+        What texts are compared by; their mean is taken off, so that chance is 0.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        In [-1, 1]; features as for `purity_of_features` count 0.
+    """
+    U = np.asarray(unit_rows(X - X.mean(axis=0)))
+    likeness = np.zeros(len(D))
+    for feature, rows in enumerate(strongest_rows(D, codes)):
+        if rows is not None:  # over pairs: the square of a sum of unit vectors, less its diagonal
+            likeness[feature] = ((U[rows].sum(axis=0) ** 2).sum() - TOP) / (TOP * (TOP - 1))
+    return likeness
+
+
+def strongest_rows(D: np.ndarray, codes: sparse.csr_array) -> Iterator[np.ndarray | None]:
+    """Yield the ``TOP`` rows that each feature fires on most, None where it cannot be judged."""
     columns = sparse.csc_array(abs(codes))
     usage = np.diff(columns.indptr)
-    purity = np.zeros(len(D))
-    for feature in np.flatnonzero((usage >= TOP) & _first_of_their_kind(D, usage)):
+    judged = (usage >= TOP) & _first_of_their_kind(D, usage)
+    for feature in range(len(D)):
         entries = slice(columns.indptr[feature], columns.indptr[feature + 1])
         strongest = np.argsort(-columns.data[entries], kind="stable")[:TOP]
-        share = _share(tokens[columns.indices[entries][strongest]])
-        purity[feature] = (share - chance) / (1 - chance)
-    return purity
+        yield columns.indices[entries][strongest] if judged[feature] else None
 
 
 def _share(tokens: np.ndarray) -> float:

@@ -147,8 +147,12 @@ def test_what_fit_writes_is_what_the_method_found(tmp_path: Path) -> None:
     path = _save(tmp_path / "my <b>activations</b>.npy".replace("/", "_"))
     fitted = fit_file(path, out, method="pca", n_components=3, codes=True)
     assert {p.name for p in fitted.paths} == {
-        "dictionary.safetensors", "codes.safetensors", "summary.json", "summary.html",
-    }  # fmt: skip
+        "dictionary.safetensors",
+        "codes.safetensors",
+        "summary.json",
+        "summary.html",
+        "features.html",
+    }
     arrays = load_file(out / "dictionary.safetensors")
     estimator = get_method("pca")(n_components=3).fit(X)
     np.testing.assert_allclose(arrays["dictionary"], estimator.components_, atol=1e-6)

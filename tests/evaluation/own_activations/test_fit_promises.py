@@ -58,9 +58,12 @@ def many(tmp_path: Path) -> Path:
 def test_out_of_time_keeps_what_the_first_samples_gave(many: Path) -> None:
     said: list[str] = []
     fitted = fit_file(
-        many / "many.npy", many / "out", method=f"{many / 'slow.py'}:Slow", timeout=2,
+        many / "many.npy",
+        many / "out",
+        method=f"{many / 'slow.py'}:Slow",
+        timeout=2,
         say=said.append,
-    )  # fmt: skip
+    )
     assert fitted.summary["stopped"] == "after 2 s"
     assert fitted.summary["n_fitted"] == 5000
     kept = unfold.load_dictionary(many / "out")

@@ -1,5 +1,6 @@
 """One's own activations: rows of a text stay together, labels are checked, a run works."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,22 @@ def test_a_run_on_ones_own_activations_ranks(files: tuple[Path, Path], tmp_path:
     )
     assert summary.statuses == {"ok": 2}, [r.reason for r in evaluation.load_records(out)]
     assert real_board(out).table["method"][0] == "data-points"
+    assert next(iter(real_board(out).gamma.values())) > 0
+
+
+def test_the_command_in_a_record_runs_the_cell_again(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation.cli import main
+
+    out = tmp_path / "out"
+    spec = own_spec(*files, n_components=5, n_active=3)
+    evaluation.run([spec], ["pca"], seeds="1:2", out=out, tracks=["informed"], n_jobs=1)
+    first = next(r for r in evaluation.load_records(out) if r.method == "pca")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", shlex.split(first.command))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    again = next(r for r in evaluation.load_records("results/again") if r.method == "pca")
+    assert ended.value.code in (None, 0) and again.problem == first.problem
+    assert dict(again.metrics) == pytest.approx(dict(first.metrics))

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from evaluation.boards.real import HEADLINES as BOARD_HEADLINES
 from evaluation.real.codes import explained_variance, helpful, largest, offset, pursued
+from evaluation.real.metrics import REAL_METRICS
 from evaluation.real.problem import RealProblem
-from evaluation.real.purity import TOP, chance_purity, purity_of_features
-from evaluation.real.score import REAL_METRICS, control_scores, score_real
+from evaluation.real.purity import TOP, chance_purity, likeness_of_features, purity_of_features
+from evaluation.real.score import control_scores, score_real
+from evaluation.real.stability import stability
 
 HEADLINES = ("ev@4", "probe@5", "purity")
 
@@ -159,3 +162,60 @@ def test_bad_dictionaries_are_refused(
 def test_bad_codes_are_refused(problem: RealProblem, atoms: np.ndarray) -> None:
     with pytest.raises(ValueError, match="finite codes of shape"):
         score_real(atoms, np.ones((3, len(atoms))), problem)
+
+
+FAKES = ("random", "permuted decoder", "duplicated atoms")
+
+
+@pytest.fixture(scope="module")
+def rows(problem: RealProblem, atoms: np.ndarray) -> dict[str, dict[str, float]]:
+    """Headline scores as boards have them: of two fits, those of the first, and stability."""
+
+    def fitted(seed: int) -> np.ndarray:
+        # What a fit with errors gives: cosines of about .96 with the truth.
+        error = np.random.default_rng(10 + seed).standard_normal(atoms.shape)
+        D = atoms + 0.07 * error.astype(np.float32)
+        return np.asarray(D / np.linalg.norm(D, axis=1, keepdims=True))
+
+    def drawn(seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).standard_normal(atoms.shape).astype(np.float32)
+
+    pairs = {
+        "truth": (atoms, atoms[::-1]),
+        "fit": (fitted(0), fitted(1)),
+        "random": (drawn(0), drawn(1)),
+        "permuted decoder": (fitted(0), fitted(1)),
+        "duplicated atoms": tuple(np.repeat(fitted(seed)[::2], 2, axis=0) for seed in (0, 1)),
+    }
+    found = {}
+    for name, (first, second) in pairs.items():
+        codes = pursued(problem.observed.test - 1, first, 2, positive=True)
+        shown = np.roll(first, 5, axis=0) if name == "permuted decoder" else first
+        scores = score_real(shown, codes, problem)
+        scores["stability"] = stability([first, second]) * scores["helpful"]
+        found[name] = scores
+    return found
+
+
+@pytest.mark.parametrize("fake", FAKES)
+@pytest.mark.parametrize("name", BOARD_HEADLINES)
+def test_fakes_rank_last_on_every_headline_score(
+    fake: str, name: str, rows: dict[str, dict[str, float]]
+) -> None:
+    for honest in rows.keys() - set(FAKES):
+        assert rows[fake][name] < rows[honest][name], honest
+
+
+def test_likeness_is_the_mean_cosine_of_pairs() -> None:
+    rng = np.random.default_rng(3)
+    X, Z = rng.standard_normal((40, 5)), rng.random((40, 1)) + 0.1
+    U = X - X.mean(axis=0)
+    U = (U / np.linalg.norm(U, axis=1, keepdims=True))[np.argsort(-Z[:, 0])[:TOP]]
+    expected = (U @ U.T)[np.triu_indices(TOP, 1)].mean()
+    found = likeness_of_features(np.ones((1, 1)), sparse.csr_array(Z), X)
+    assert found == pytest.approx(expected)
+
+
+def test_every_score_says_range_chance_and_how_it_fails() -> None:
+    for metric in REAL_METRICS.values():
+        assert metric.range and metric.chance and metric.fails
