@@ -6,7 +6,7 @@ import shlex
 import shutil
 import tempfile
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,51 +36,50 @@ Ended = tuple[Record, bytes | None, str]
 
 
 class Problems:
-    """Problems in use, each made when its first cell needs it and dropped after its last.
+    """Problems in use, each made when a cell needs it; idle ones go when another is made.
 
     Parameters
     ----------
     salt : str
     private : sequence of Path
         Files and folders that methods must not read.
+    root : Path
+        Where relative paths start.
     """
 
-    def __init__(self, salt: str, private: Sequence[Path]) -> None:
-        self.stopped = threading.Event()
-        self.notes: list[str] = []
+    def __init__(self, salt: str, private: Sequence[Path], root: Path) -> None:
         self.scratch = Path(tempfile.mkdtemp(prefix="unfold-"))
-        self._salt, self._private = salt, private
-        self._left: Counter[tuple[str, int]] = Counter()
+        self._salt, self._private, self._root = salt, private, root
+        self._users: Counter[tuple[str, int]] = Counter()
         self._prepared: dict[tuple[str, int], PreparedProblem] = {}
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
+        self._locks: defaultdict[tuple[str, int], threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
 
-    def __enter__(self) -> "Problems":
-        return self
-
-    def expect(self, cells: Sequence[Cell]) -> None:
-        """Say which cells will be run, so that each problem is dropped after its last."""
-        self._left = Counter(_place(cell) for cell in cells)
-        self._locks = {place: threading.Lock() for place in self._left}
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Remove what methods could read."""
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     @contextlib.contextmanager
     def prepared(self, cell: Cell) -> "Iterator[PreparedProblem]":
         """Hold the problem of a cell ready while the cell runs."""
         place = _place(cell)
-        with self._locks[place]:
+        with self._lock:
+            self._users[place] += 1
             if place not in self._prepared:
-                self._prepared[place] = self._prepare(cell)
-            prepared = self._prepared[place]
+                self._drop_unused()
+            lock = self._locks[place]
         try:
-            yield prepared
+            with lock:
+                if place not in self._prepared:
+                    self._prepared[place] = self._prepare(cell)
+            yield self._prepared[place]
         finally:
-            with self._locks[place]:
-                self._left[place] -= 1
-                if not self._left[place]:
-                    del self._prepared[place]
-                    shutil.rmtree(prepared.data, ignore_errors=True)
+            with self._lock:
+                self._users[place] -= 1
+
+    def _drop_unused(self) -> None:
+        for place in [place for place in self._prepared if not self._users[place]]:
+            shutil.rmtree(self._prepared.pop(place).data, ignore_errors=True)
 
     def _prepare(self, cell: Cell) -> "PreparedProblem":
         data = Path(tempfile.mkdtemp(prefix="data-", dir=self.scratch))
@@ -92,9 +91,9 @@ class Problems:
                 path.chmod(0o444)
         except (ValueError, RuntimeError, MemoryError, ModuleNotFoundError) as error:
             return PreparedProblem(
-                None, f"The problem could not be made: {error}", data, self._salt, ()
+                None, f"The problem could not be made: {error}", data, self._salt, (), self._root
             )
-        return PreparedProblem(problem, "", data, self._salt, self._private)
+        return PreparedProblem(problem, "", data, self._salt, self._private, self._root)
 
 
 def _place(cell: Cell) -> tuple[str, int]:
@@ -111,9 +110,10 @@ class PreparedProblem:
         data: Path,
         salt: str,
         private: Sequence[Path],
+        root: Path,
     ) -> None:
         self.problem, self.failure, self.data = problem, failure, data
-        self._salt, self._private = salt_fingerprint(salt), private
+        self._salt, self._private, self._root = salt_fingerprint(salt), private, root
         self._facts = facts(problem) if problem else {}
         self._axes = axes(problem) if problem else {}
         self._controls: dict[str, tuple[int, dict[str, float]]] = {}
@@ -172,7 +172,7 @@ class PreparedProblem:
         params = {**hints, **cell.method.choice.params}
         if "random_state" in cell.method.defaults and "random_state" not in params:
             params["random_state"] = method_seed(cell.seed)
-        task = task_base(cell.method.target, cell.limits, self._private)
+        task = task_base(cell.method.target, cell.limits, self._private, self._root)
         task |= {"action": "fit", "params": params, "data": str(self.data)}
         if cell.method.choice.file is not None:
             task["readable"] += [str(path) for path in files_of(cell.method.choice.file)]
@@ -207,7 +207,9 @@ class PreparedProblem:
             )
         if wrong:
             return update | {"status": "invalid", "reason": wrong}, None
-        metrics = score_estimate(arrays["dictionary"], arrays.get("codes_test"), self.problem)
+        metrics = score_estimate(
+            arrays["dictionary"], arrays.get("codes_test"), self.problem, arrays.get("groups")
+        )
         version = metrics_version(cell.problem.spec)
         return update | {"metrics": metrics, "metrics_version": version}, estimate
 
@@ -219,9 +221,12 @@ class PreparedProblem:
                 self._controls = score_controls(self.problem, n_features, cell.seed)
         n_atoms, metrics = self._controls[cell.method.choice.name]
         return updated(
-            record, status="ok", n_atoms=n_atoms, metrics=metrics,
+            record,
+            status="ok",
+            n_atoms=n_atoms,
+            metrics=metrics,
             metrics_version=metrics_version(cell.problem.spec),
-        )  # fmt: skip
+        )
 
     def _blank(self, cell: Cell, n_concurrent: int) -> Record:
         return Record(
@@ -262,13 +267,32 @@ def command(cell: Cell, salted: bool) -> str:
     """Return a command that runs one cell again."""
     if cell.is_control:
         return ""
-    limits = cell.limits
+    limits, spec = cell.limits, cell.problem.spec
+    problem = ["-p", cell.problem.name]
+    if "activations" in spec:  # one's own: the name alone says nothing of the files
+        problem = ["--activations", spec["activations"], "--labels", spec["labels"]]
+        problem += ["--size", str(spec["n_components"]), "--active", str(spec["n_active"])]
     words = [
-        "unfold", "run", "-p", cell.problem.name, "-m", cell.method.choice.selector,
-        "--seeds", str(cell.seed), "--track", cell.track, "--tuning", cell.tuning,
-        "--timeout", f"{limits.seconds:g}s", "--mem", str(limits.bytes),
-        "--threads", str(limits.threads), "-o", "results/again",
-    ]  # fmt: skip
+        "unfold",
+        "run",
+        *problem,
+        "-m",
+        cell.method.choice.selector,
+        "--seeds",
+        str(cell.seed),
+        "--track",
+        cell.track,
+        "--tuning",
+        cell.tuning,
+        "--timeout",
+        f"{limits.seconds:g}s",
+        "--mem",
+        str(limits.bytes),
+        "--threads",
+        str(limits.threads),
+        "-o",
+        "results/again",
+    ]
     return shlex.join(words) + (" --salt-file SALT" if salted else "")
 
 

@@ -12,7 +12,7 @@ AnyProblem: TypeAlias = Problem | RealProblem
 def metrics_version(spec: Mapping[str, Any]) -> str:
     """Return the version of the scores of a problem, by its spec."""
     if is_real(spec):
-        from evaluation.real.score import REAL_METRICS_VERSION
+        from evaluation.real.metrics import REAL_METRICS_VERSION
 
         return REAL_METRICS_VERSION
     from evaluation.scoring.score import METRICS_VERSION
@@ -20,7 +20,9 @@ def metrics_version(spec: Mapping[str, Any]) -> str:
     return METRICS_VERSION
 
 
-def score_estimate(dictionary: Any, codes_test: Any, problem: AnyProblem) -> dict[str, float]:
+def score_estimate(
+    dictionary: Any, codes_test: Any, problem: AnyProblem, groups: Any = None
+) -> dict[str, float]:
     """Return the scores of what a method returned, by name."""
     if isinstance(problem, RealProblem):
         from evaluation.real.score import score_real
@@ -28,7 +30,7 @@ def score_estimate(dictionary: Any, codes_test: Any, problem: AnyProblem) -> dic
         return score_real(dictionary, codes_test, problem)
     from evaluation.scoring.score import score
 
-    return score(dictionary, codes_test, problem)
+    return score(dictionary, codes_test, problem, groups)
 
 
 def score_controls(
@@ -41,11 +43,16 @@ def score_controls(
         return control_scores(problem, seed)
     from evaluation.scoring.controls import control_estimates
 
-    estimates = control_estimates(problem, n_features, seed)
+    if problem.truth.group is not None:
+        from evaluation.scoring.subspaces import subspace_controls
+
+        estimates = subspace_controls(problem, n_features, seed)
+    else:
+        estimates = control_estimates(problem, n_features, seed)
     return {
         f"control:{kind}": (
             len(estimate.dictionary),
-            score_estimate(estimate.dictionary, estimate.codes_test, problem),
+            score_estimate(estimate.dictionary, estimate.codes_test, problem, estimate.groups),
         )
         for kind, estimate in estimates.items()
     }

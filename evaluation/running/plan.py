@@ -17,8 +17,8 @@ from evaluation.running.cell_keys import (
 )
 from evaluation.running.problems import NamedProblem, find_problems, salt_fingerprint
 from evaluation.running.record import Limits, Record, Track, Tuning
-from evaluation.running.selectors import MethodChoice, parse_methods
-from evaluation.running.store import Scan, scan_records
+from evaluation.running.selectors import WHOLE, MethodChoice, Shard, parse_methods
+from evaluation.running.store import METHODS, Scan, scan_records
 from evaluation.running.suites import Suite
 from evaluation.scoring.controls import CONTROLS
 
@@ -122,6 +122,7 @@ def make_plan(
     salt: str = "",
     only_failed: bool = False,
     force: bool = False,
+    shard: Shard = WHOLE,
     slots: Sequence[Slot] = (),
 ) -> Plan:
     """Return every cell of a suite with its key, and which are already done.
@@ -137,6 +138,8 @@ def make_plan(
         Run again what did not end ok, and nothing that was never run.
     force : bool
         Run everything again.
+    shard : Shard
+        The part of the cells to keep; by default all.
     slots : sequence of Slot
         Where to ask methods about themselves; one is made, and closed, if there is none.
 
@@ -160,12 +163,26 @@ def make_plan(
         for track in suite.tracks
         for method, tuning in entries
     ]
+    cells = [cell for cell in cells if shard.takes(cell.key)]
     scan = scan_records(out)
-    done = {} if force else {c.key: scan.records[c.key] for c in cells if c.key in scan.records}
+    stored = {c.key: scan.records[c.key] for c in cells if c.key in scan.records}
+    done = {} if force else {k: r for k, r in stored.items() if _stands(r, suite.limits)}
     if only_failed:
         cells = [cell for cell in cells if cell.key in scan.records]
         done = {key: record for key, record in done.items() if record.status == "ok"}
     return Plan(suite, tuple(cells), done, scan)
+
+
+def _stands(record: Record, limits: Limits) -> bool:
+    """Tell whether a stored result is one under other limits, too.
+
+    What ended by itself would end so again; what was stopped at a limit gets a larger one's chance.
+    """
+    if record.status == "timeout":
+        return record.limits.seconds >= limits.seconds
+    if record.status == "out_of_memory":
+        return record.limits.bytes >= limits.bytes
+    return True
 
 
 def _registered() -> list[str]:
@@ -199,7 +216,8 @@ def _cell(
         "hints": dict(method.hints) if track == "informed" else {},
         "search": dict(method.search_space) if tuning == "tuned" else {},
         "tuning": tuning,
-        "limits": {} if control else limits.model_dump(),
+        # Times follow the threads; what time and memory may be does not change what comes out.
+        "limits": {} if control else {"threads": limits.threads},
     }
     return Cell(content_key(identity), problem, method, seed, track, tuning, limits)
 
@@ -214,6 +232,7 @@ def describe(
     """
     with _Describer(out, slots) as describer:
         methods = [describer.describe(choice) for choice in choices]
+    _refuse_unloadable(methods)
     for method in methods:
         unknown = sorted(set(method.choice.params) - set(method.defaults))
         if unknown and not method.failure:
@@ -224,11 +243,22 @@ def describe(
     return methods
 
 
+def _refuse_unloadable(methods: Sequence[Method]) -> None:
+    """Raise for classes named by their path that cannot be loaded: once, before any cell runs."""
+    faults = {
+        f"  {method.choice.path}: {method.failure['reason']}"
+        for method in methods
+        if method.failure and ":" in method.choice.path
+    }
+    if faults:
+        raise ValueError("\n".join(["Nothing was run; these do not load:", *sorted(faults)]))
+
+
 class _Describer:
     """Asks a child, started at the first question that is not answered on disk."""
 
     def __init__(self, out: Path, slots: Sequence[Slot]) -> None:
-        self._folder = out / "methods"
+        self._folder = out / METHODS
         self._slots, self._own = list(slots), not slots
 
     def __enter__(self) -> "_Describer":
@@ -256,11 +286,18 @@ class _Describer:
             if answer["status"] == "ok":
                 _keep_answer(self._folder / f"{name}.json", answer)
         if answer["status"] != "ok":
+            if ":" not in choice.path:  # an installed method that lacks a package, or is broken
+                answer["status"] = "skipped"
             return Method(choice, target, source, failure=answer)
         return Method(
-            choice, target, source, answer["defaults"], answer["hints"],
-            _search_space(choice, answer), answer["family"],
-        )  # fmt: skip
+            choice,
+            target,
+            source,
+            answer["defaults"],
+            answer["hints"],
+            _search_space(choice, answer),
+            answer["family"],
+        )
 
 
 def _file_source(choice: MethodChoice) -> dict[str, str]:
@@ -279,9 +316,17 @@ def _file_source(choice: MethodChoice) -> dict[str, str]:
 
 
 _ANSWER = (
-    "status", "reason", "defaults", "hints", "family", "search_space",
-    "exception_type", "traceback", "log", "exit_code",
-)  # fmt: skip
+    "status",
+    "reason",
+    "defaults",
+    "hints",
+    "family",
+    "search_space",
+    "exception_type",
+    "traceback",
+    "log",
+    "exit_code",
+)
 
 
 def _search_space(choice: MethodChoice, answer: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -312,7 +357,15 @@ def _keep_answer(path: Path, answer: Mapping[str, Any]) -> None:
             write_atomically(path, canonical(answer).encode())
 
 
-def task_base(target: str, limits: Limits, private: Sequence[Path] = ()) -> dict[str, Any]:
+def absolute_target(target: str, root: Path) -> str:
+    """Return a target whose file, if it has one, is found from any folder."""
+    where, _, name = target.rpartition(":")
+    return f"{(root / where).resolve()}:{name}" if where.endswith(".py") else target
+
+
+def task_base(
+    target: str, limits: Limits, private: Sequence[Path] = (), root: Path | None = None
+) -> dict[str, Any]:
     """Return the part of a task that says which code to run, and what it may read.
 
     Parameters
@@ -322,17 +375,22 @@ def task_base(target: str, limits: Limits, private: Sequence[Path] = ()) -> dict
     private : sequence of Path
         Files and folders that a method must not read; the folder of a plug-in that holds one of
         them is readable only as far as it is Python code.
+    root : Path, optional
+        Where relative paths start; by default the working directory.
     """
+    root = root or Path.cwd()
+    target = absolute_target(target, root)
     folder = plugin_folder(target)
     readable: list[str] = []
-    code = [str(Path.cwd())]
+    code = [str(root)]
     if folder is not None:
-        where, _, name = target.rpartition(":")
-        target = f"{Path(where).resolve()}:{name}"
         hides = any(path.resolve().is_relative_to(folder) for path in private)
         (code if hides else readable).append(str(folder))
     return {
-        "method": target, "seconds": limits.seconds, "bytes": limits.bytes,
-        "sys_path": [str(folder)] if folder else [str(Path.cwd())],
-        "readable": readable, "code": code,
-    }  # fmt: skip
+        "method": target,
+        "seconds": limits.seconds,
+        "bytes": limits.bytes,
+        "sys_path": [str(folder)] if folder else [str(root)],
+        "readable": readable,
+        "code": code,
+    }

@@ -12,6 +12,7 @@ import toy
 from evaluation.real.own import own_name
 from evaluation.real.problem import REAL_PROBLEMS, RealProblem, find_real, is_real, make_real
 from evaluation.running.judging import AnyProblem
+from toy import Problem
 from toy.make import resolve
 
 #: Fewer characters than this can be guessed from the fingerprint in a record.
@@ -100,9 +101,14 @@ def facts(problem: AnyProblem) -> dict[str, Any]:
     if isinstance(problem, RealProblem):
         k, n_active = problem.spec["n_components"], problem.spec["n_active"]
         return {
-            "n_features": k, "mean_active": float(n_active), "density": n_active / k,
-            "noise": 0.0, "positive": True,
-        }  # fmt: skip
+            "n_features": k,
+            "mean_active": float(n_active),
+            "density": n_active / k,
+            "noise": 0.0,
+            "positive": True,
+        }
+    if problem.truth.group is not None:
+        return _facts_of_subspaces(problem)
     from evaluation.scoring.matching import target
 
     scored = target(problem.truth)
@@ -116,11 +122,25 @@ def facts(problem: AnyProblem) -> dict[str, Any]:
     }
 
 
+def _facts_of_subspaces(problem: Problem) -> dict[str, Any]:
+    """Return the facts of features of several dimensions, which are counted once each."""
+    _, first = np.unique(np.asarray(problem.truth.group), return_index=True)
+    density = np.asarray(problem.truth.density)[first]
+    return {
+        "n_features": len(first),
+        "mean_active": float(density.sum()),
+        "density": float(density.mean()),
+        "noise": float(problem.spec.get("noise", 0.0)),
+        "positive": False,
+    }
+
+
 def axes(problem: AnyProblem) -> dict[str, Any]:
     """Return the difficulty of a problem, as curves and filters need it."""
     told = facts(problem)
     n_train, d = problem.observed.train.shape
-    return {
+    own = {"gamma": round(problem.gamma, 4)} if isinstance(problem, RealProblem) else {}
+    return own | {
         "family": problem.id.split("-")[0],
         "n_features": told["n_features"],
         "d": d,

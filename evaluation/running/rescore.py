@@ -89,7 +89,9 @@ def _rescore_group(store: Store, records: list[Record], problem: AnyProblem) -> 
             arrays = load_estimate(store.out, record.key)
             if arrays is None:
                 continue
-            metrics = score_estimate(arrays["dictionary"], arrays.get("codes_test"), problem)
+            metrics = score_estimate(
+                arrays["dictionary"], arrays.get("codes_test"), problem, arrays.get("groups")
+            )
         update = {"metrics": metrics, "metrics_version": metrics_version(record.problem_spec)}
         store.rewrite(record.model_copy(update=update))
         changed += 1

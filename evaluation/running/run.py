@@ -1,24 +1,33 @@
 """Run a suite: every cell in a child process, scored here, stored as it ends, resumable."""
 
-import contextlib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from evaluation.isolation.pool import Slot
 from evaluation.isolation.sandbox import hidden_memory
-from evaluation.running.evaluate import Problems
+from evaluation.running.evaluate import Ended
+from evaluation.running.executors import LOCAL, Submit, find_executor, submitting
 from evaluation.running.plan import Cell, Plan, make_plan
 from evaluation.running.record import Record
+from evaluation.running.selectors import WHOLE, Shard
 from evaluation.running.store import Store
 from evaluation.running.suites import Suite, get_suite, override
+from evaluation.running.worker import Setup, Worker
 from evaluation.scoring.controls import is_control
+
+#: Times that a cell is sent out before it is given up: a full disk or a broken mount is that of
+#: one machine, and more of them in a row are no accident.
+ATTEMPTS = 3
+GO_ON = "What was finished is stored; the same command goes on from there."
+#: Ways to end that are no failure: what was skipped was not run.
+NO_FAILURE = ("ok", "skipped")
+#: Reasons of earlier failures that are told.
+MOST_FAULTS = 8
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,8 @@ class RunSummary:
 
     @property
     def n_failed(self) -> int:
-        """Cells that did not end ok."""
-        return sum(n for status, n in self.statuses.items() if status != "ok")
+        """Cells that did not end ok, those aside that were not run."""
+        return sum(n for status, n in self.statuses.items() if status not in NO_FAILURE)
 
 
 def run(
@@ -88,6 +97,8 @@ def run(
     private: Iterable[str | Path] = (),
     only_failed: bool = False,
     force: bool = False,
+    shard: Shard = WHOLE,
+    executor: str = LOCAL,
     on_plan: Callable[[Plan], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RunSummary:
@@ -119,6 +130,10 @@ def run(
         Run again what did not end ok, and nothing else.
     force : bool
         Run again what is already stored.
+    shard : Shard
+        The part of the cells to run; `evaluation.running.merge.merge` unites the parts.
+    executor : str
+        Where cells run, as `evaluation.running.executors.find_executor` takes it.
     on_plan, on_progress : callable, optional
         Told what will be run, and of every cell as it ends.
 
@@ -132,31 +147,52 @@ def run(
         If a selector, problem or limit cannot be read.
     StoreError
         If ``out`` cannot be written to, or another run is writing to it.
+    RuntimeError
+        If cells could not be run for want of a machine that can; all else is stored.
     """
     began = time.monotonic()
     chosen = override(
-        as_suite(suite), methods=methods, seeds=seeds, tracks=tracks, tuning=tuning,
-        timeout=timeout, mem=mem, threads=threads,
-    )  # fmt: skip
+        as_suite(suite),
+        methods=methods,
+        seeds=seeds,
+        tracks=tracks,
+        tuning=tuning,
+        timeout=timeout,
+        mem=mem,
+        threads=threads,
+    )
+    make_executor = find_executor(executor)
     n_jobs = n_jobs or default_jobs(chosen.limits.threads)
-    with Store(out) as store, Problems(salt, [Path(out), *map(Path, private)]) as problems:
-        slots = [Slot(chosen.limits.threads, problems.scratch) for _ in range(n_jobs)]
-        with hidden_memory(), _stopping(problems, slots):
-            plan = make_plan(
-                chosen, out, salt=salt, only_failed=only_failed, force=force, slots=slots
-            )
-            summary = RunSummary(Path(out), len(plan.cells), len(plan.cells) - len(plan.pending))
-            summary.notes += [f"Left aside: {p}: {why}" for p, why in plan.scan.unreadable.items()]
-            count_results(summary, plan.done.values())
-            pending, notes = _runnable(plan, store)
-            summary.notes += notes
-            store.announce(plan.suite.name, [cell.key for cell in plan.cells])
-            if on_plan:
-                on_plan(plan)
-            problems.expect(pending)
-            for record in _execute(pending, problems, store, slots, on_progress):
-                count_results(summary, [record])
-        summary.notes += problems.notes
+    setup = Setup(chosen.limits.threads, salt, tuple(Path(p).resolve() for p in (out, *private)))
+    local = executor == LOCAL
+    with Store(out) as store, hidden_memory(), Worker(setup, n_jobs if local else 0) as worker:
+        plan = make_plan(
+            chosen,
+            out,
+            salt=salt,
+            only_failed=only_failed,
+            force=force,
+            shard=shard,
+            slots=worker.slots,
+        )
+        summary = RunSummary(Path(out), len(plan.cells), len(plan.cells) - len(plan.pending))
+        summary.notes += [f"Left aside: {p}: {why}" for p, why in plan.scan.unreadable.items()]
+        count_results(summary, plan.done.values())
+        _rename(plan, store)
+        pending, notes = _runnable(plan, store)
+        summary.notes += [*notes, *_failed_before(plan.done.values())]
+        store.announce(plan.suite.name, [cell.key for cell in plan.cells])
+        if on_plan:
+            on_plan(plan)
+        if pending:
+            worker.start(len(pending))
+            meter = Meter(len(pending))
+            n = min(n_jobs, len(pending))
+            with submitting(make_executor, n, worker, local=local) as submit:
+                for record in _execute(pending, submit, store):
+                    count_results(summary, [record])
+                    if on_progress:
+                        on_progress(meter.advance(record))
     summary.seconds = time.monotonic() - began
     return summary
 
@@ -185,6 +221,32 @@ def count_results(summary: RunSummary, records: Iterable[Record]) -> None:
             summary.statuses[record.status] += 1
 
 
+def _rename(plan: Plan, store: Store) -> None:
+    """Call reused results what this run calls their methods."""
+    for cell in plan.cells:
+        record = plan.done.get(cell.key)
+        if record is not None and record.method != cell.method.choice.name:
+            store.rewrite(record.model_copy(update={"method": cell.method.choice.name}))
+
+
+def _failed_before(reused: Iterable[Record]) -> list[str]:
+    """Say what failed in an earlier run, why, and how to run it again."""
+    faults = Counter(
+        f"  {record.status}: {record.method}: {record.reason}"
+        for record in reused
+        if record.status not in NO_FAILURE
+    )
+    if not faults:
+        return []
+    lines = [
+        line if n == 1 else f"{line} ({n} cells)" for line, n in faults.most_common(MOST_FAULTS)
+    ]
+    if len(faults) > MOST_FAULTS:
+        lines.append(f"  and {len(faults) - MOST_FAULTS} other reasons")
+    told = f"{faults.total()} cell(s) failed in an earlier run; --only-failed runs them again:"
+    return ["\n".join([told, *lines])]
+
+
 def _runnable(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
     """Return the pending cells that may be written, and notes on those that may not.
 
@@ -199,95 +261,55 @@ def _runnable(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:
     return kept, [note] if left else []
 
 
-def _execute(
-    pending: list[Cell],
-    problems: Problems,
-    store: Store,
-    slots: list[Slot],
-    on_progress: Callable[[Progress], None] | None,
-) -> Iterator[Record]:
-    """Run cells on slots and yield their records as they end."""
-    slots = slots[: len(pending)]
-    ended: SimpleQueue[Record | None] = SimpleQueue()
-    waiting, lock = iter(pending), threading.Lock()
+def _execute(pending: list[Cell], submit: Submit, store: Store) -> Iterator[Record]:
+    """Send cells to where they run, store what comes back, and yield the records.
 
-    def work(slot: Slot) -> None:
+    A cell that no machine could run is tried again, as another machine may take it; it leaves
+    no record, so that the same command runs it later.
+    """
+    cells: dict[Future[Ended], Cell] = {}
+    ended: SimpleQueue[Future[Ended]] = SimpleQueue()
+    attempts: Counter[str] = Counter()
+    lost: list[OSError] = []
+
+    def send(cell: Cell) -> None:
+        attempts[cell.key] += 1
+        future = submit(cell)
+        cells[future] = cell
+        future.add_done_callback(ended.put)
+
+    for cell in pending:
+        send(cell)
+    while cells:
+        future = ended.get()
+        cell = cells.pop(future)
         try:
-            while not problems.stopped.is_set():
-                with lock:
-                    cell = next(waiting, None)
-                if cell is None:
-                    return
-                with problems.prepared(cell) as prepared:
-                    record, estimate, log = prepared.evaluate(cell, slot, len(slots))
-                if not problems.stopped.is_set():  # else the end may be our own doing
-                    store.write(record, estimate, log)
-                    ended.put(record)
-        except BaseException:
-            if not problems.stopped.is_set():  # else it is the stop that is felt here
-                problems.stopped.set()
-                raise
-        finally:
-            ended.put(None)
-
-    for slot in slots:
-        slot.start()
-    threads = ThreadPoolExecutor(max(1, len(slots)))
-    with _stopping_first(threads, problems, slots):
-        futures = [threads.submit(work, slot) for slot in slots]
-        meter = Meter(len(pending))
-        while meter.n_workers_gone < len(slots):
-            record = ended.get()
-            if record is None:
-                meter.n_workers_gone += 1
-                continue
-            if on_progress:
-                on_progress(meter.advance(record))
-            yield record
-        for future in futures:
-            future.result()
+            record, estimate, log = future.result()
+        except CancelledError:
+            raise RuntimeError(f"The executor went away. {GO_ON}") from None
+        except OSError as error:
+            if attempts[cell.key] < ATTEMPTS:
+                send(cell)
+            else:
+                lost.append(error)
+            continue
+        store.write(record, estimate, log)
+        yield record
+    if lost:
+        raise RuntimeError(f"{len(lost)} cell(s) could not be run: {lost[0]}. {GO_ON}") from lost[0]
 
 
 class Meter:
     """Counts cells as they end, and judges from their pace how long the rest will take."""
 
     def __init__(self, n_total: int) -> None:
-        self.n_total, self.n_done, self.n_failed, self.n_workers_gone = n_total, 0, 0, 0
+        self.n_total, self.n_done, self.n_failed = n_total, 0, 0
         self._began = time.monotonic()
 
     def advance(self, record: Record) -> Progress:
         """Take in the next record."""
         self.n_done += 1
-        self.n_failed += record.status != "ok"
+        self.n_failed += record.status not in NO_FAILURE
         pace = (time.monotonic() - self._began) / self.n_done
         left = pace * (self.n_total - self.n_done)
         return Progress(self.n_done, self.n_total, self.n_failed, left, record)
-
-
-@contextlib.contextmanager
-def _stopping_first(
-    threads: ThreadPoolExecutor, problems: Problems, slots: list[Slot]
-) -> Iterator[None]:
-    """Stop what the threads wait for before waiting for the threads."""
-    try:
-        yield
-    except BaseException:
-        _stop(problems, slots)
-        raise
-    finally:
-        threads.shutdown()
-
-
-@contextlib.contextmanager
-def _stopping(problems: Problems, slots: list[Slot]) -> Iterator[None]:
-    """On the way out, for whatever reason, leave no process."""
-    try:
-        yield
-    finally:
-        _stop(problems, slots)
-
-
-def _stop(problems: Problems, slots: list[Slot]) -> None:
-    problems.stopped.set()
-    for slot in slots:
-        slot.close()

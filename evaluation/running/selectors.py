@@ -4,7 +4,8 @@
 ``ksvd[n_nonzero_coefs=4]``. A file or folder of a dictionary (``sae.safetensors``, ``./sae/``) is
 a method, too. A list is a grid, and several lists are their product:
 ``ksvd[n_nonzero_coefs=[2,4],max_iter=[50,100]]`` is four methods. A list as a value is a list in
-a list. Values are Python literals; a bare word is a string.
+a list. Values are Python literals; a bare word is a string. ``mine=`` before any of it is what the
+method is called in tables: ``mine=file.py:Class[alpha=0.1]``.
 """
 
 import ast
@@ -12,7 +13,7 @@ import fnmatch
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,19 @@ class MethodChoice:
         Registered name, ``file.py:Class`` or ``pkg.mod:Class``.
     params : Mapping
         Constructor parameters that were spelled out.
+    label : str
+        What to call it, where that was said, or two methods would be called the same.
     """
 
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def name(self) -> str:
         """What the method is called in tables: without folders, parameters in order."""
+        if self.label:
+            return self.label
         if self.file is not None:
             rest = {k: v for k, v in self.params.items() if k != "path"}
             return str(Path(*self.file.parts[-2:])) + MethodChoice("", rest)._brackets()
@@ -93,7 +99,7 @@ def parse_methods(texts: Iterable[str], known: Iterable[str] = ()) -> list[Metho
     """
     found: dict[str, MethodChoice] = {}
     for text in texts:
-        path, params = _split_selector(text)
+        label, path, params = _split_selector(text)
         grids = [(name, v if isinstance(v, list) else [v]) for name, v in params.items()]
         if _is_dictionary(path):
             path, params = DICTIONARY, {"path": str(Path(path).resolve()), **params}
@@ -106,8 +112,32 @@ def parse_methods(texts: Iterable[str], known: Iterable[str] = ()) -> list[Metho
         for path, values in itertools.product(paths, itertools.product(*(v for _, v in grids))):
             names = [name for name, _ in grids]
             choice = MethodChoice(path, dict(zip(names, values, strict=True)))
+            if label:  # of a grid, with what differs in it
+                differs = {n: choice.params[n] for n, many in grids if len(many) > 1}
+                choice = replace(choice, label=label + MethodChoice("", differs)._brackets())
             found[choice.selector] = choice
-    return list(found.values())
+    return _told_apart(list(found.values()))
+
+
+def _told_apart(choices: list[MethodChoice]) -> list[MethodChoice]:
+    """Name files that are called the same by as many of their folders as tell them apart."""
+    places: dict[str, set[Path]] = {}
+    for choice in choices:
+        places.setdefault(choice.name, set()).add(Path(choice.path.rpartition(":")[0]).resolve())
+    return [
+        choice if choice.label or len(places[choice.name]) == 1
+        else replace(choice, label=_with_folders(choice, places[choice.name]))
+        for choice in choices
+    ]  # fmt: skip
+
+
+def _with_folders(choice: MethodChoice, places: set[Path]) -> str:
+    where, _, klass = choice.path.rpartition(":")
+    parts = Path(where).resolve().parts
+    depth = next(
+        n for n in range(2, len(parts) + 1) if len({p.parts[-n:] for p in places}) == len(places)
+    )
+    return f"{Path(*parts[-depth:])}:{klass}{choice._brackets()}"
 
 
 def _is_dictionary(path: str) -> bool:
@@ -117,12 +147,15 @@ def _is_dictionary(path: str) -> bool:
     return ":" not in path and (where.is_file() if named else "/" in path and where.is_dir())
 
 
-def _split_selector(text: str) -> tuple[str, dict[str, Any]]:
+def _split_selector(text: str) -> tuple[str, str, dict[str, Any]]:
     text = text.strip()
+    label = ""
+    if named := re.match(r"([\w.-]+)=(?=[^=])", text):
+        label, text = named[1], text[named.end() :].strip()
     if not text.endswith("]"):
         if "[" in text or not text:
             raise ValueError(f"Cannot read {text!r}: expected 'name' or 'name[param=value,...]'.")
-        return text, {}
+        return label, text, {}
     path, bracket, body = text[:-1].partition("[")
     if not path or not bracket:
         raise ValueError(f"Cannot read {text!r}: expected 'name[param=value,...]'.")
@@ -134,7 +167,7 @@ def _split_selector(text: str) -> tuple[str, dict[str, Any]]:
         if name in params:
             raise ValueError(f"{name!r} is given twice in {text!r}; a grid is '{name}=[a,b]'.")
         params[name] = _value(value, text)
-    return path, params
+    return label, path, params
 
 
 def _split_commas(body: str, text: str) -> list[str]:
@@ -196,6 +229,42 @@ def parse_seeds(text: str | int | Iterable[int]) -> tuple[int, ...]:
     if not seeds or min(seeds) < 0:
         raise ValueError(f"Seeds {text!r} hold no seed of 0 or more; '0:5' is 0, 1, 2, 3, 4.")
     return tuple(dict.fromkeys(seeds))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of a run's cells, by their keys: the same on every machine, whoever asks.
+
+    Attributes
+    ----------
+    index, of : int
+        Part ``index`` of ``of``, counted from 1.
+    """
+
+    index: int = 1
+    of: int = 1
+
+    def takes(self, key: str) -> bool:
+        """Tell whether a cell falls to this part."""
+        return int(key, 16) % self.of == self.index - 1
+
+
+#: All cells.
+WHOLE = Shard()
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard that "2/8" means: the second of eight.
+
+    Raises
+    ------
+    ValueError
+        If there is no such part.
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"Cannot read the shard {text!r}: expected '1/8' to '8/8' for eight.")
+    return Shard(int(match[1]), int(match[2]))
 
 
 def parse_duration(text: str | float) -> float:

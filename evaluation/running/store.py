@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -21,6 +22,8 @@ from pydantic import ValidationError
 
 from evaluation.running.record import SCHEMA_VERSION, Record
 
+#: Folder of what methods said of themselves.
+METHODS = "methods"
 RECORD, ESTIMATE, LOG, PLAN = "record.json", "estimate.safetensors", "log.txt", "run.json"
 
 
@@ -101,8 +104,8 @@ def scan_records(out: str | Path) -> Scan:
     return scan
 
 
-def parse_record(data: bytes, key: str) -> Record:
-    """Return the record that bytes hold.
+def parse_record(data: bytes, key: str | None = None) -> Record:
+    """Return the record that bytes hold, of the cell of a key where one is given.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def parse_record(data: bytes, key: str) -> Record:
         raise ValueError(_explain(data)) from None
     if record.schema_version > SCHEMA_VERSION:
         raise ValueError(_newer(record.schema_version))
-    if record.key != key:
+    if key is not None and record.key != key:
         raise ValueError("the record belongs to another cell; it was moved or copied by hand")
     return record
 
@@ -210,6 +213,7 @@ class Store:
             with contextlib.suppress(OSError):
                 (self.out / "cells").rmdir()  # refused where anything is stored
                 (self.out / ".lock").unlink()
+                shutil.rmtree(self.out / METHODS, ignore_errors=True)
                 self.out.rmdir()
 
     def folder(self, key: str) -> Path:

@@ -53,10 +53,24 @@ LEADERBOARD_METHODS = (
     "data-points", "random",
 )  # fmt: skip
 
+#: A dozen that stand for all: the default, its candidates, and a peer of every family.
+DOZEN = (
+    "recover", "one-sparse", "alternating", "cumulants", "subspace-power", "ksvd", "topk-sae",
+    "spherical-k-means", "fastica", "pca", "data-points", "random",
+)  # fmt: skip
+
 #: Methods that a real network is compared on: at stated sizes, so that all must take one.
 REAL_METHODS = (
     "recover", "alternating", "ksvd", "online-dictionary", "spherical-k-means", "topk-sae",
-    "batch-topk-sae", "sae-lens", "fastica", "pca", "neurons", "data-points", "random",
+    "batch-topk-sae", "topk-sae[frozen_decoder=true]", "sae-lens", "fastica", "pca", "neurons",
+    "data-points", "random",
+)  # fmt: skip
+
+#: The same in ten minutes on two cores, activations included: short fits, floors and controls.
+REAL_SMALL_METHODS = (
+    "online-dictionary", "topk-sae[n_steps=1500]", "batch-topk-sae[n_steps=1500]",
+    "topk-sae[frozen_decoder=true,n_steps=500]", "spherical-k-means", "pca", "neurons",
+    "data-points", "random",
 )  # fmt: skip
 
 #: One or two members of every family, each with one thing that is hard about it; all small.
@@ -84,9 +98,26 @@ HARD_PROBLEMS = (
     "hierarchy-40in16-noise0.05/v1",
     "hierarchy-60in20-depth2-alone0.2/v1",
     "hierarchy-40in16-nested-noise0.05/v1",
-    "hierarchy-60in20-depth2-nested-noise0.05/v1",
     "hidden-relu-10in5-p0.06/v1",
 )
+
+#: What nobody has solved; the best known of each is in `evaluation.publishing.frontier`.
+FRONTIER_PROBLEMS = (
+    "hierarchy-60in20-depth1-alone0-constant/v1",
+    "exactly-100in47-active10-samples2500/v1",
+    "independent-160in20-p0.05-noise0.02-samples100000/v1",
+    "independent-96in48-p0.5-samples200000/v1",
+    "hierarchy-1024in256-depth3-branching4-high0.4-low0.002-alone0-noise0.1-samples120000/v1",
+    "tree-4096in512/v1",
+)
+#: The same at the published size, which takes hours: a board of its own.
+FULL_SIZE_PROBLEMS = ("tree-16384in768/v1",)
+
+#: Methods that take thousands of features, or show what becomes of those that do not.
+FRONTIER_METHODS = (
+    "recover[time_limit=800]", "tree-dictionary", "cumulants", "online-dictionary",
+    "batch-topk-sae", "fastica", "random",
+)  # fmt: skip
 
 
 def _catalogue(*suites: Suite) -> dict[str, Suite]:
@@ -115,17 +146,64 @@ SUITES = _catalogue(
         methods=LEADERBOARD_METHODS,
         seeds=(0,),
         limits=Limits(seconds=120, bytes=4000 * MB),
-        about="The main board: trained toys and a planted dictionary, within minutes on a laptop.",
+        about="The first board, solved: trained toys and a planted dictionary, without noise.",
     ),
     Suite(
         "leaderboard-v2",
         problems=HARD_PROBLEMS,
-        methods=LEADERBOARD_METHODS,
+        methods=DOZEN,
         seeds=(0,),
         tracks=("blind",),
         limits=Limits(seconds=60, bytes=4000 * MB),
-        about="The hard board: noise, offset, heavy tails, dependence, hierarchy, dense codes, "
+        about="The main board: noise, offset, heavy tails, dependence, hierarchy, dense codes, "
         "few samples, wide dictionaries, rectified toys; number of features unknown.",
+    ),
+    Suite(
+        "frontier-v1",
+        problems=FRONTIER_PROBLEMS,
+        methods=FRONTIER_METHODS,
+        seeds=(0,),
+        tracks=("blind",),
+        limits=Limits(seconds=900, bytes=10_000 * MB),
+        about="What nobody has solved: SynthSAEBench's laws with 4,096 features, noisy trees, "
+        "dense codes, few samples, eight features a dimension, what cannot be identified.",
+    ),
+    Suite(
+        "frontier-16k-v1",
+        problems=FULL_SIZE_PROBLEMS,
+        methods=("recover[time_limit=3500]", "tree-dictionary", "batch-topk-sae", "random"),
+        seeds=(0,),
+        tracks=("blind",),
+        limits=Limits(seconds=3600, bytes=16_000 * MB),
+        about="SynthSAEBench's parameters at its own size: 16,384 features in 768 dimensions.",
+    ),
+    Suite(
+        "subspaces-v1",
+        problems=(
+            "circles-12in16-p0.1/v1",
+            "circles-20in24-p0.1-noise0.05/v1",
+            "circles-20in24-p0.2-noise0.05/v1",
+            "circles-60in32-p0.03-noise0.05/v1",
+            "days-12in16-p0.1-noise0.05/v1",
+            "days-20in24-p0.2-noise0.1/v1",
+            "simplices-10in20-p0.1-noise0.05/v1",
+            "spheres-10in20-p0.1-noise0.05/v1",
+            "spheres-20in24-p0.1-noise0.1/v1",
+        ),
+        methods=(
+            "subspace-dictionary",
+            "recover",
+            "spherical-k-means",
+            "ksvd",
+            "topk-sae",
+            "data-points",
+            "random",
+        ),
+        seeds=(0,),
+        tracks=("blind",),
+        limits=Limits(seconds=120, bytes=4000 * MB),
+        about="Features of two and three dimensions: circles, rings of points, simplices, spheres; "
+        "scored as subspaces, by principal angles.",
     ),
     Suite(
         "toy-v1",
@@ -154,6 +232,15 @@ SUITES = _catalogue(
         tracks=("informed",),
         limits=Limits(seconds=600, bytes=6000 * MB),
         about="A real network, no truth: tokens of all-MiniLM-L6-v2, two layers and two sizes.",
+    ),
+    Suite(
+        "real-small",
+        problems=("minilm-layer3-k384/v1",),
+        methods=REAL_SMALL_METHODS,
+        seeds=(0, 1),
+        tracks=("informed",),
+        limits=Limits(seconds=100, bytes=6000 * MB),
+        about="The real network in minutes: one layer, one size, short fits.",
     ),
     Suite(
         "worlds-v1",

@@ -116,12 +116,13 @@ def test_keys_follow_what_determines_a_result(folder: Path, tmp_path: Path, slot
     changed = [
         keys(replace(suite, seeds=(1,))),
         keys(replace(suite, tracks=("informed",))),
-        keys(replace(suite, limits=Limits(seconds=1))),
+        keys(replace(suite, limits=Limits(threads=2))),
         keys(replace(suite, problems=("planted-8in6-p0.2/v1",))),
         keys(salt="a salt of sixteen"),
     ]
     assert len({plan[mine] for plan in changed} | {first[mine]}) == 6
     assert changed[2]["control:oracle"] == first["control:oracle"]  # no limit applies to it
+    assert keys(replace(suite, limits=Limits(seconds=1, bytes=10**9))) == first
 
     (folder / "helper_of_mine.py").write_text("VALUE = 10\n")
     edited = keys()
@@ -138,13 +139,27 @@ def test_a_parameter_that_does_not_exist_is_refused_before_anything_runs(
         make_plan(_suite(f"{folder}/mine.py:Mine[alhpa=1]"), tmp_path, slots=[slot])
 
 
-def test_a_class_that_cannot_be_imported_still_has_cells(
+def test_what_cannot_be_loaded_is_one_error_before_anything_runs(
     folder: Path, tmp_path: Path, slot: Slot
 ) -> None:
     (folder / "helper_of_mine.py").write_text("raise RuntimeError('not today')\n")
-    plan = make_plan(_suite(f"{folder}/mine.py:Mine"), tmp_path, slots=[slot])
+    suite = _suite(f"{folder}/mine.py:Mine", f"{folder}/yours.py:Miine", "pca")
+    with pytest.raises(ValueError) as refused:
+        make_plan(replace(suite, seeds=(0, 1, 2)), tmp_path, slots=[slot])
+    told = str(refused.value)
+    assert "RuntimeError: not today (helper_of_mine.py, line 1)" in told
+    assert "did you mean 'Mine'?" in told
+    assert told.count("\n") == 2
+
+
+def test_an_installed_method_without_its_package_is_skipped(
+    tmp_path: Path, slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"status": "error", "reason": "No module named 'lacking': pip install lacking"}
+    monkeypatch.setattr(Slot, "submit", lambda *_: dict(answer))
+    plan = make_plan(_suite("pca"), tmp_path, slots=[slot])
     (cell,) = [cell for cell in plan.cells if not cell.is_control]
-    assert cell.method.failure["reason"] == "RuntimeError: not today"
+    assert cell.method.failure == answer | {"status": "skipped"}
 
 
 def test_a_plan_without_problems_says_what_to_do(tmp_path: Path) -> None:

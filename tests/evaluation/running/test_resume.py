@@ -87,9 +87,15 @@ def test_only_failed_and_force_run_what_they_say(tmp_path: Path) -> None:
     def again(**how: bool) -> tuple[int, int, dict[str, float]]:
         counted: list[str] = []
         summary = run(
-            [SPEC], methods, 0, out, tracks=["blind"], n_jobs=1,
-            on_progress=lambda progress: counted.append(progress.record.method), **how,
-        )  # fmt: skip
+            [SPEC],
+            methods,
+            0,
+            out,
+            tracks=["blind"],
+            n_jobs=1,
+            on_progress=lambda progress: counted.append(progress.record.method),
+            **how,
+        )
         times = {
             name: cell_folder(out, r.key).joinpath("record.json").stat().st_mtime_ns
             for name, r in _methods(out).items()
@@ -100,12 +106,52 @@ def test_only_failed_and_force_run_what_they_say(tmp_path: Path) -> None:
     assert (n_first, failed) == (4, 1)  # two methods, two controls
     n_none, failed, _ = again()
     assert (n_none, failed) == (0, 1)
+    told = "\n".join(run([SPEC], methods, 0, out, tracks=["blind"], n_jobs=1).notes)
+    assert "1 cell(s) failed in an earlier run; --only-failed" in told
+    assert "hostile.py:Raises: KeyError: 'no such thing'" in told
     n_failed, _, second = again(only_failed=True)
     assert n_failed == 1
     assert {name for name in first if second[name] != first[name]} == {"hostile.py:Raises"}
     n_all, _, third = again(force=True)
     assert n_all == 4
     assert all(third[name] != second[name] for name in third)
+
+
+def test_a_limit_that_was_not_met_is_no_part_of_a_result(tmp_path: Path) -> None:
+    methods = [f"{PLUGINS}/good.py:Axes", f"slow={PLUGINS}/good.py:Axes[pause=2]"]
+
+    def counted(timeout: float) -> tuple[list[str], dict[str, str]]:
+        ran: list[str] = []
+        run(
+            [SPEC], methods, 0, tmp_path, tracks=["blind"], n_jobs=1, timeout=timeout,
+            on_progress=lambda progress: ran.append(progress.record.method),
+        )  # fmt: skip
+        return ran, {name: record.status for name, record in _methods(tmp_path).items()}
+
+    ran, ended = counted(0.7)
+    assert len(ran) == 4 and ended == {"good.py:Axes": "ok", "slow": "timeout"}
+    assert counted(0.5) == ([], ended)  # a shorter limit stops it, too
+    assert counted(60) == (["slow"], dict.fromkeys(ended, "ok"))
+    assert counted(0.1) == ([], dict.fromkeys(ended, "ok"))
+
+
+def test_reused_results_are_called_what_the_run_calls_them(tmp_path: Path) -> None:
+    for name in ("good.py:Axes", "mine"):
+        label = "" if name.startswith("good") else f"{name}="
+        run([SPEC], [f"{label}{PLUGINS}/good.py:Axes"], 0, tmp_path, tracks=["blind"], n_jobs=1)
+        assert list(_methods(tmp_path)) == [name]
+
+
+def test_what_lacks_a_package_is_skipped_and_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "lacking.py").write_text(
+        "class Lacks:\n    def fit(self, X, y=None):\n        import no_such_package\n"
+    )
+    summary = run(
+        [SPEC], [f"{tmp_path}/lacking.py:Lacks"], 0, tmp_path / "out", tracks=["blind"], n_jobs=1
+    )
+    (record,) = _methods(tmp_path / "out").values()
+    assert (record.status, summary.n_failed) == ("skipped", 0)
+    assert "no_such_package" in record.reason
 
 
 def test_tracks_tell_what_methods_declare_and_record_it(tmp_path: Path) -> None:

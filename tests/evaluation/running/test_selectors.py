@@ -35,10 +35,18 @@ def test_a_list_is_a_grid_and_several_are_their_product() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("0.1", 0.1), (".5", 0.5), ("1e-3", 1e-3), ("-2", -2), ("none", None), ("True", True),
-        ("relu", "relu"), ("'a, b]'", "a, b]"), ("(1,2)", (1, 2)), ("[[1,2]]", [1, 2]),
+        ("0.1", 0.1),
+        (".5", 0.5),
+        ("1e-3", 1e-3),
+        ("-2", -2),
+        ("none", None),
+        ("True", True),
+        ("relu", "relu"),
+        ("'a, b]'", "a, b]"),
+        ("(1,2)", (1, 2)),
+        ("[[1,2]]", [1, 2]),
     ],
-)  # fmt: skip
+)
 def test_values_are_literals_or_words(text: str, value: Any) -> None:
     assert _params(f"pca[x={text}]") == [("pca", {"x": value})]
 
@@ -71,10 +79,40 @@ def test_names_leave_out_folders_and_do_not_depend_on_order() -> None:
     assert MethodChoice("k", {"a": 1, "b": 2}).name == MethodChoice("k", {"b": 2, "a": 1}).name
 
 
+def _names(*texts: str) -> list[str]:
+    return [choice.name for choice in parse_methods(texts, KNOWN)]
+
+
+def test_a_method_is_called_what_its_selector_says() -> None:
+    assert _names("mine=some/my.py:Mine[x=0.5]", "pca") == ["mine", "pca"]
+    assert _names("mine=pca[x=[1,2],y=3]") == ["mine[x=1]", "mine[x=2]"]
+    (choice,) = parse_methods(["mine=pca[x=1]"], KNOWN)
+    assert (choice.path, choice.selector) == ("pca", "pca[x=1]")
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    assert _names("one/my.py:A", "two/my.py:A[x=1]", "two/my.py:A") == [
+        "one/my.py:A", "my.py:A[x=1]", "two/my.py:A",
+    ]  # fmt: skip
+    assert _names("a/same/my.py:A", "b/same/my.py:A") == ["a/same/my.py:A", "b/same/my.py:A"]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "ksvd[", "ksvd[a=1", "ksvd]", "[a=1]", "ksvd[a]", "ksvd[a=1,a=2]", "k[a=(1]",
-             "k[a='x]", "k[a=__import__('os')]", "k[a=1;b]"],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "ksvd[",
+        "ksvd[a=1",
+        "ksvd]",
+        "[a=1]",
+        "ksvd[a]",
+        "ksvd[a=1,a=2]",
+        "k[a=(1]",
+        "k[a='x]",
+        "k[a=__import__('os')]",
+        "k[a=1;b]",
+    ],
+)
 def test_what_cannot_be_read_is_an_error_that_repeats_it(text: str) -> None:
     with pytest.raises(ValueError, match=r"Cannot read|given twice|do not match"):
         parse_methods([text])
@@ -96,11 +134,20 @@ def test_seeds_that_are_none(text: Any) -> None:
 
 def test_units() -> None:
     assert [parse_duration(t) for t in ("90", "90s", "1.5m", "2h", "250ms", 3)] == [
-        90, 90, 90, 7200, 0.25, 3,
-    ]  # fmt: skip
+        90,
+        90,
+        90,
+        7200,
+        0.25,
+        3,
+    ]
     assert [parse_size(t) for t in ("4GB", "500 mb", "2GiB", "1k", 7)] == [
-        4 * 10**9, 500 * 10**6, 2 * 2**30, 1000, 7,
-    ]  # fmt: skip
+        4 * 10**9,
+        500 * 10**6,
+        2 * 2**30,
+        1000,
+        7,
+    ]
     for wrong in ("0s", "ten", "-1s", ""):
         with pytest.raises(ValueError, match="duration"):
             parse_duration(wrong)
@@ -118,9 +165,15 @@ def test_a_config_file_says_what_flags_say(tmp_path: Path) -> None:
     )
     suite, rest = read_config(config)
     flags = override(
-        Suite("mine"), problems=["relu-*"], methods=["ksvd[n_nonzero_coefs=[2,4]]"], seeds="0:2",
-        tracks=["blind"], timeout="2m", mem="1GB", threads=2,
-    )  # fmt: skip
+        Suite("mine"),
+        problems=["relu-*"],
+        methods=["ksvd[n_nonzero_coefs=[2,4]]"],
+        seeds="0:2",
+        tracks=["blind"],
+        timeout="2m",
+        mem="1GB",
+        threads=2,
+    )
     assert suite == flags
     assert suite.limits == Limits(seconds=120, bytes=10**9, threads=2)
     assert rest == {"out": "results/x", "jobs": 3}

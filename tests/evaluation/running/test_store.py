@@ -25,10 +25,16 @@ from evaluation.running.store import (
 
 def _record(i: int = 0, **changes: Any) -> Record:
     fields: dict[str, Any] = {
-        "key": content_key(i), "problem": "p/v1", "problem_digest": "d", "method": f"m{i}",
-        "method_path": "pkg:M", "seed": 0, "track": "blind", "status": "ok",
+        "key": content_key(i),
+        "problem": "p/v1",
+        "problem_digest": "d",
+        "method": f"m{i}",
+        "method_path": "pkg:M",
+        "seed": 0,
+        "track": "blind",
+        "status": "ok",
         "metrics": {"f1@0.9": 0.5},
-    }  # fmt: skip
+    }
     return Record(**(fields | changes))
 
 
@@ -45,8 +51,10 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     folder = cell_folder(tmp_path, records[0].key)
     assert folder.parent.name == records[0].key[:2]
     assert sorted(p.name for p in folder.iterdir()) == [
-        "estimate.safetensors", "log.txt", "record.json",
-    ]  # fmt: skip
+        "estimate.safetensors",
+        "log.txt",
+        "record.json",
+    ]
 
 
 def test_no_results_is_a_clear_error(tmp_path: Path) -> None:
