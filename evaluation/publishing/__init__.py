@@ -1,0 +1,1 @@
+"""Published boards: results of a suite, one small file a method, that others build on."""
