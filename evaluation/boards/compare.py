@@ -98,9 +98,19 @@ def compare(
         for _, part in cells.groupby(["track", "entry"])
     ]
     columns = [
-        "track", "method", "n", "a", "b", "difference", "low", "high", "p", "broke", "fixed",
+        "track",
+        "method",
+        "n",
+        "a",
+        "b",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "broke",
+        "fixed",
         "verdict",
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows, columns=columns)
     tested = table["p"].notna()
     table.loc[tested, "p"] = statistics.holm(table.loc[tested, "p"].to_numpy(float))

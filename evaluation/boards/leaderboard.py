@@ -13,12 +13,28 @@ from evaluation.running.record import Record
 from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
 from evaluation.scoring.metrics import METRICS, PRIMARY
 
+#: Cells at once, as a multiple of what others ran with, from which times do not compare.
+UNEVEN = 1.5
 #: Raw metrics that a board shows beside the skill.
 SHOWN = (
-    "f1@0.9", "recall@0.9", "precision@0.9", "f1@0.99", "worst_cosine", "n_features_error",
-    "mmcs", "mcc", "code_f1", "code_f1_equal_l0", "code_r2", "l0_ratio", "shrinkage",
-    "explained_variance", "unfold_fidelity", "unseen_bound", "certificate_holds",
-)  # fmt: skip
+    "f1@0.9",
+    "recall@0.9",
+    "precision@0.9",
+    "f1@0.99",
+    "worst_cosine",
+    "n_features_error",
+    "mmcs",
+    "mcc",
+    "code_f1",
+    "code_f1_equal_l0",
+    "code_r2",
+    "l0_ratio",
+    "shrinkage",
+    "explained_variance",
+    "unfold_fidelity",
+    "unseen_bound",
+    "certificate_holds",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +185,9 @@ def _uneven_load(cells: pd.DataFrame) -> list[str]:
     """Say whose times were taken among more cells at once than the others'."""
     done = cells[(cells["status"] == "ok") & cells["fit_seconds"].notna()]
     load = done.groupby("entry")["n_concurrent"].median()
-    if len(load) < 2 or load.max() < 1.5 * load.min():
+    if len(load) < 2 or load.max() < UNEVEN * load.min():
         return []
-    busy = sorted(load.index[load >= 1.5 * load.min()])
+    busy = sorted(load.index[load >= UNEVEN * load.min()])
     return [
         f"Times are not comparable: {', '.join(busy)} ran with up to {load.max():g} cells at once, "
         f"others with {load.min():g}. Run both with the same --jobs to compare times."
@@ -217,11 +233,18 @@ def _compare(track: str, grid: pd.DataFrame, summary: pd.DataFrame, notes: list[
         bars = statistics.cliques(mean_rank, p)
     summary = summary.reindex(grid.index).reset_index(drop=True)
     front = {
-        "track": track, "rank": statistics.ranks(means), "rank_low": found.rank_low,
-        "rank_high": found.rank_high, "tie_group": found.group, "method": grid.index,
-        "family": summary.pop("family"), "skill": means, "skill_low": found.low,
-        "skill_high": found.high, "mean_rank": mean_rank,
-    }  # fmt: skip
+        "track": track,
+        "rank": statistics.ranks(means),
+        "rank_low": found.rank_low,
+        "rank_high": found.rank_high,
+        "tie_group": found.group,
+        "method": grid.index,
+        "family": summary.pop("family"),
+        "skill": means,
+        "skill_low": found.low,
+        "skill_high": found.high,
+        "mean_rank": mean_rank,
+    }
     table = pd.concat([pd.DataFrame(front), summary], axis=1)
     notes = [*notes, *_caveats(n_seeds, len(grid))]
     return TrackBoard(track, table, by_problem, p_values, mean_rank, bars, detectable, tuple(notes))

@@ -16,7 +16,10 @@ from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
 
 #: What ranks: how much is explained, what is read off, what is pure, what is found again.
 HEADLINES = ("ev@16", "probe@5", "purity", "stability")
-SHOWN = ("ev_pursuit@16", "probe@1", "probe@16", "nats_saved", "helpful", "dead", "l0")
+SHOWN = (
+    "ev_pursuit@16", "probe@1", "probe@16", "purity_label", "likeness", "absorbed", "hedged",
+    "nats_saved", "helpful", "usage@0.5", "dead", "l0",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,15 @@ class RealBoard:
         Kendall's tau between the orders by ``probe@5`` on two halves of the tasks, and by the
         mean skill of two seeds; NaN where there are fewer than three methods.
     n_problems, n_seeds : int
+    gamma : Mapping of str to float
+        Of each problem: norm of the mean over norm of the standard deviations.
     """
 
     table: pd.DataFrame
     agreement: Mapping[str, float]
     n_problems: int
     n_seeds: int
+    gamma: Mapping[str, float]
 
 
 def real_records(records: Iterable[Record]) -> list[Record]:
@@ -50,7 +56,9 @@ def real_board(out: str | Path) -> RealBoard:
 
     Skill is 0 at the scores of a random dictionary (for stability, of directions with the
     covariance of the data) and 1 at the best there could be; a failed cell scores 0. Stability
-    compares the dictionaries of a method's seeds, each fitted to another half of the texts.
+    compares the dictionaries of a method's seeds, each fitted to another half of the texts, and
+    counts the share of their codes whose atom helps: what does not do what its code says is not
+    found again, whatever its direction.
 
     Parameters
     ----------
@@ -71,12 +79,18 @@ def real_board(out: str | Path) -> RealBoard:
     if not records:
         raise ValueError(f"No results on real networks in {str(out)!r}: run -s real-v1 first.")
     fits: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    helps: dict[tuple[str, str], list[float]] = defaultdict(list)
     for record in records:
         if record.method not in CONTROLS and record.status == "ok":
             arrays = load_estimate(out, record.key)
             if arrays is not None:
                 fits[record.method, record.problem].append(arrays["dictionary"])
-    stable = {place: stability(found) for place, found in fits.items() if len(found) > 1}
+                helps[record.method, record.problem].append(record.metrics["helpful"])
+    stable = {
+        place: stability(found) * float(np.mean(helps[place]))
+        for place, found in fits.items()
+        if len(found) > 1
+    }
     return rank(records, stable)
 
 
@@ -95,7 +109,7 @@ def rank(records: list[Record], stable: Mapping[tuple[str, str], float]) -> Real
     }
     skills = pd.DataFrame({name: _skill(cells, ends, name) for name in HEADLINES})
     cells["skill"] = skills.mean(axis=1)
-    scores = ["skill", *HEADLINES, *SHOWN, "seconds"]
+    scores = ["skill", *HEADLINES, *SHOWN, "seconds", "memory"]
     table = cells.groupby("method")[scores].mean()
     table["completeness"] = cells["ok"].groupby(cells["method"]).mean()
     for control, end in ((CHANCE, 0.0), (ORACLE, 1.0)):  # by definition, as the ends are means
@@ -108,6 +122,11 @@ def rank(records: list[Record], stable: Mapping[tuple[str, str], float]) -> Real
         {"task halves": _halves(found), "seeds": _seeds(found)},
         cells["problem"].nunique(),
         cells["seed"].nunique(),
+        {
+            record.problem: record.problem_facts["gamma"]
+            for record in records
+            if "gamma" in record.problem_facts
+        },
     )
 
 
@@ -118,7 +137,12 @@ def _row(record: Record, stable: Mapping[tuple[str, str], float]) -> dict[str, A
     if record.method not in CONTROLS and record.status == "ok":
         row["stability"] = stable.get((record.method, record.problem), np.nan)
     row |= {"method": record.method, "problem": record.problem, "seed": record.seed}
-    return row | {"ok": record.status == "ok", "seconds": record.fit_seconds or np.nan}
+    memory = (record.peak_bytes or np.nan) / 1e6
+    return row | {
+        "ok": record.status == "ok",
+        "seconds": record.fit_seconds or np.nan,
+        "memory": memory,
+    }
 
 
 def _skill(cells: pd.DataFrame, ends: Mapping[str, pd.DataFrame], name: str) -> np.ndarray:

@@ -12,10 +12,24 @@ from evaluation.scoring.metrics import METRICS, PRIMARY
 from evaluation.scoring.score import skill
 
 _FIELDS = (
-    "track", "problem", "seed", "method", "tuning", "family", "status", "reason", "key",
-    "n_atoms", "fit_seconds", "encode_seconds", "peak_bytes", "n_concurrent", "command",
-    "started_at", "problem_digest",
-)  # fmt: skip
+    "track",
+    "problem",
+    "seed",
+    "method",
+    "tuning",
+    "family",
+    "status",
+    "reason",
+    "key",
+    "n_atoms",
+    "fit_seconds",
+    "encode_seconds",
+    "peak_bytes",
+    "n_concurrent",
+    "command",
+    "started_at",
+    "problem_digest",
+)
 
 
 def tidy(records: Iterable[Record]) -> tuple[pd.DataFrame, list[str]]:

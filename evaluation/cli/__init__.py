@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from evaluation.cli import boards, own_activations, plugins, reproduce, running
+from evaluation.cli import boards, own_activations, plugins, publishing, reproduce, running
 from evaluation.own_activations.limits import Stopped
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (boards, running, plugins, own_activations, reproduce):
+for module in (boards, running, publishing, plugins, own_activations, reproduce):
     for command in module.COMMANDS:
         app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 

@@ -72,7 +72,7 @@ def _metrics() -> dict[str, list[dict[str, Any]]]:
         {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
         for metric in METRICS.values()
     ]
-    from evaluation.real.score import REAL_METRICS
+    from evaluation.real.metrics import REAL_METRICS
 
     real = [
         {"metric": f"{metric.name} (v{metric.version})", "definition": metric.definition}
@@ -107,9 +107,12 @@ def _experiments() -> dict[str, list[dict[str, Any]]]:
 
 
 _CATALOGUES = {
-    "methods": _methods, "problems": _problems, "metrics": _metrics, "suites": _suites,
+    "methods": _methods,
+    "problems": _problems,
+    "metrics": _metrics,
+    "suites": _suites,
     "experiments": _experiments,
-}  # fmt: skip
+}
 
 
 def info(
@@ -133,9 +136,11 @@ def report(
     from evaluation.scoring.metrics import PRIMARY
 
     paths = write_report(
-        out, metric=metric or PRIMARY, figures=plots or (),
+        out,
+        metric=metric or PRIMARY,
+        figures=plots or (),
         baseline=None if baseline is None else load_records(baseline),
-    )  # fmt: skip
+    )
     display.show_leaderboard(out)
     display.show_paths(paths.values())
 

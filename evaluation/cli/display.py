@@ -23,10 +23,16 @@ errors = Console(stderr=True, highlight=False)
 _STYLES = {"ok": "green", "skipped": "yellow"}
 #: Columns of the board that fit on a terminal, and what they are called there.
 _COLUMNS = {
-    "rank": "#", "method": "method", "skill": "skill", "interval": "95 %",
-    "f1@0.9": "f1@.9", "worst_cosine": "worst", "n_features_error": "count",
-    "completeness": "done", "median_seconds": "s",
-}  # fmt: skip
+    "rank": "#",
+    "method": "method",
+    "skill": "skill",
+    "interval": "95 %",
+    "f1@0.9": "f1@.9",
+    "worst_cosine": "worst",
+    "n_features_error": "count",
+    "completeness": "done",
+    "median_seconds": "s",
+}
 
 
 class Live:
@@ -51,10 +57,12 @@ class Live:
         errors.print(f"{n_pending} cells to run{reused}.")
         if n_pending and errors.is_terminal:
             self._bar = progress.Progress(
-                progress.BarColumn(), progress.MofNCompleteColumn(),
-                progress.TimeElapsedColumn(), progress.TextColumn("{task.fields[state]}"),
+                progress.BarColumn(),
+                progress.MofNCompleteColumn(),
+                progress.TimeElapsedColumn(),
+                progress.TextColumn("{task.fields[state]}"),
                 console=errors,
-            )  # fmt: skip
+            )
             self._task = self._bar.add_task("", total=n_pending, state="")
             self._bar.start()
 

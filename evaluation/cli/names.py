@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 import toy
+from evaluation.real.metrics import REAL_METRICS
+from evaluation.real.problem import REAL_PROBLEMS
 from evaluation.running.suites import SUITES
 from evaluation.scoring.metrics import METRICS
 from unfold.registry import did_you_mean
@@ -32,24 +34,40 @@ def describe(name: str) -> dict[str, Any]:
             | {key: value for key, value in vars(suite).items() if key not in ("name", "limits")}
             | {"limits": suite.limits.model_dump()}
         )
-    if name in METRICS:
-        metric = METRICS[name]
+    known_metrics: Mapping[str, Any] = {**METRICS, **REAL_METRICS}
+    if name in known_metrics:
+        metric = known_metrics[name]
         return {"kind": "metric"} | {
             key: value for key, value in vars(metric).items() if not callable(value)
         }
     if ":" in name or name in unfold.list_methods():
         return _method(name)
-    if name in toy.list_problems() or "/v" in name:
-        return {"kind": "problem"} | _flat(_spec(name))
+    if name in REAL_PROBLEMS or name in toy.list_problems() or "/v" in name:
+        from evaluation.publishing.frontier import FRONTIER
+
+        known = FRONTIER[name].facts() if name in FRONTIER else {}
+        return {"kind": "problem"} | _flat(_spec(name)) | known
     from evaluation.reproduce.catalogue import EXPERIMENTS
 
     experiments = {one.id: one for one in EXPERIMENTS}
     if name in experiments:
         one = experiments[name]
-        return {"kind": "experiment", "title": one.title, "published": one.source,
-                "setup": one.setup, "command": f"unfold reproduce --only {name}"}  # fmt: skip
-    known = [*experiments, *SUITES, *METRICS, *unfold.list_methods(), *toy.list_problems()]
-    hint = did_you_mean(name, known, "`unfold list` shows what there is.")
+        return {
+            "kind": "experiment",
+            "title": one.title,
+            "published": one.source,
+            "setup": one.setup,
+            "command": f"unfold reproduce --only {name}",
+        }
+    names = [
+        *experiments,
+        *SUITES,
+        *known_metrics,
+        *unfold.list_methods(),
+        *toy.list_problems(),
+        *REAL_PROBLEMS,
+    ]
+    hint = did_you_mean(name, names, "`unfold list` shows what there is.")
     raise ValueError(f"Nothing is called {name!r}: {hint}")
 
 

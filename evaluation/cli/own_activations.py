@@ -44,6 +44,10 @@ Dictionary = Annotated[
 DictionaryKey = Annotated[
     str | None, typer.Option(help="Which array of the dictionary, as in W_dec.")
 ]
+Examples = Annotated[
+    Path | None,
+    typer.Option(help="Texts of the rows, one JSON object a line: tokens or text, and labels."),
+]
 Tolerance = Annotated[
     float | None, typer.Option(help="Residual allowed, relative; default: the fit's noise, or .05.")
 ]
@@ -56,19 +60,40 @@ def explain(
     file: Annotated[Path, typer.Argument(help="Activations: a file or folder.")],
     dictionary: Dictionary,
     row: Annotated[list[int] | None, typer.Option(help="Which samples; repeatable.")] = None,
+    examples: Examples = None,
+    text: Annotated[
+        int | None, typer.Option(min=0, help="Which of --examples to write a page of.")
+    ] = None,
     key: Key = None,
     dictionary_key: DictionaryKey = None,
     tolerance: Tolerance = None,
     signed: Signed = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for pictures.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for pictures and pages.")
+    ] = None,
 ) -> None:
     """Take activations apart into the features they hold, each with its amplitude."""
     from evaluation.own_activations.explain import explain_file
 
+    if examples is not None:
+        from evaluation.own_activations.features.write import explain_text
+
+        folder = out or Path()
+        display.show_paths([explain_text(file, dictionary, examples, text or 0, folder, key=key)])
+        return
+    if text is not None:
+        raise typer.BadParameter("--text is one of --examples: give the file of texts, too")
+
     explained = explain_file(
-        file, dictionary, row or [0], key=key, dictionary_key=dictionary_key, tolerance=tolerance,
-        positive=None if signed is None else not signed, out=out,
-    )  # fmt: skip
+        file,
+        dictionary,
+        row or [0],
+        key=key,
+        dictionary_key=dictionary_key,
+        tolerance=tolerance,
+        positive=None if signed is None else not signed,
+        out=out,
+    )
     for index, decomposition, picture in explained:
         display.console.print(f"\nsample {index}", highlight=False)
         display.console.print(str(decomposition), markup=False, highlight=False)
@@ -90,9 +115,15 @@ def certify(
     from evaluation.own_activations.explain import certify_file
 
     certificate = certify_file(
-        file, dictionary, key=key, dictionary_key=dictionary_key, tolerance=tolerance,
-        confidence=confidence, positive=None if signed is None else not signed, seed=seed,
-    )  # fmt: skip
+        file,
+        dictionary,
+        key=key,
+        dictionary_key=dictionary_key,
+        tolerance=tolerance,
+        confidence=confidence,
+        positive=None if signed is None else not signed,
+        seed=seed,
+    )
     display.console.print(str(certificate), markup=False, highlight=False)
 
 
@@ -119,6 +150,7 @@ def fit(
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds, then the best so far is kept.")
     ] = None,
+    examples: Examples = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier fit.")] = False,
     chance: Annotated[
         bool, typer.Option(help="Fit Gaussian samples too: how many features does chance give?")
@@ -128,10 +160,21 @@ def fit(
     from evaluation.own_activations.fit import fit_file
 
     fitted = fit_file(
-        file, out, method=method, n_components=n_components, key=key, codes=codes, seed=seed,
-        max_samples=max_samples, memory=mem, timeout=timeout, overwrite=overwrite, chance=chance,
+        file,
+        out,
+        method=method,
+        n_components=n_components,
+        key=key,
+        codes=codes,
+        seed=seed,
+        max_samples=max_samples,
+        memory=mem,
+        timeout=timeout,
+        overwrite=overwrite,
+        chance=chance,
+        examples=examples,
         say=display.tell,
-    )  # fmt: skip
+    )
     display.show_facts(str(file), _shown(fitted.summary))
     display.show_paths(fitted.paths)
     if fitted.summary["stopped"] == "interrupted":
@@ -153,14 +196,16 @@ def compare_dictionaries(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for comparison.json and .html.")
     ] = Path("comparison"),
+    activations: Annotated[
+        Path | None, typer.Option(help="Say L0 and variance explained of these, too.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws what chance would share.")] = 0,
 ) -> None:
     """Say what dictionaries share, what only one has, and what chance would share."""
     from evaluation.own_activations.comparison import compare_files, facts
 
-    found, paths = compare_files(files, out, seed=seed)
-    for name, size, distinct in zip(found.names, found.sizes, found.distinct, strict=True):
-        display.tell(f"{name}: {size} atoms, {distinct} distinct")
+    found, table, paths = compare_files(files, out, activations=activations, seed=seed)
+    display.show_table("dictionaries", table)
     for pair in found.pairs:
         display.show_facts(" and ".join(pair.names), facts(pair))
     display.show_paths(paths)

@@ -41,6 +41,9 @@ def run(
     size: Annotated[
         int | None, typer.Option(min=1, help="Atoms for --activations; default: dimensions.")
     ] = None,
+    active: Annotated[
+        int, typer.Option(min=1, help="Active codes a sample that --activations are compared at.")
+    ] = 16,
     seeds: Annotated[str | None, typer.Option(help="0:5 is 0 to 4; also 3 or 0,2,7.")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="A TOML file.")] = None,
     track: Annotated[list[str] | None, typer.Option(help="blind, informed; repeatable.")] = None,
@@ -51,38 +54,65 @@ def run(
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once.")] = None,
     out: Out = None,
     salt_file: SaltFile = None,
+    shard: Annotated[
+        str, typer.Option(help="2/8: the second of eight parts, for `unfold merge` to unite.")
+    ] = "1/1",
+    executor: Annotated[
+        str, typer.Option(help="Where cells run: local, dask, dask:ADDRESS, mpi, file.py:make.")
+    ] = "local",
     only_failed: Annotated[bool, typer.Option(help="Run again what failed, only.")] = False,
     force: Annotated[bool, typer.Option(help="Run again what is stored, too.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Show what would run.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = False,
+    reuse: Annotated[
+        Path | None, typer.Option(help="Published boards (leaderboards/) whose rows stand beside.")
+    ] = None,
 ) -> None:
     """Run methods on problems; go on where an earlier run into the same folder stopped."""
     from evaluation.running.run import run as run_suite
+    from evaluation.running.selectors import parse_shard
 
+    part = parse_shard(shard)
     chosen, rest = _choose(suite, config)
     if activations or labels:
-        chosen = _with_own(chosen, activations, labels, size)
+        chosen = _with_own(chosen, activations, labels, size, active)
     chosen = _with_flags(chosen, problem, method, seeds, track, tuning, timeout, mem, threads)
+    if seeds is not None and seeds.isdigit() and int(seeds) > 1:
+        display.tell(f"One seed, {seeds}; --seeds 0:{seeds} runs {seeds} of them.")
     folder = out or Path(rest.get("out", "results"))
     salt = _read_salt(salt_file)
     if dry_run:
         from evaluation.running.plan import make_plan
 
         display.show_plan(
-            make_plan(chosen, folder, salt=salt, only_failed=only_failed, force=force)
+            make_plan(chosen, folder, salt=salt, only_failed=only_failed, force=force, shard=part)
         )
         return
+    if reuse is not None:
+        _take_published(chosen, reuse, folder, salt)
     with display.Live() as live:
 
         def announce(plan: "Plan") -> None:
             live.begin(len(plan.pending), len(plan.cells))
 
         summary = run_suite(
-            chosen, out=folder, n_jobs=jobs or rest.get("jobs"), salt=salt,
-            private=[salt_file] if salt_file else [], only_failed=only_failed, force=force,
-            on_plan=announce, on_progress=live.advance,
-        )  # fmt: skip
+            chosen,
+            out=folder,
+            n_jobs=jobs or rest.get("jobs"),
+            salt=salt,
+            private=[salt_file] if salt_file else [],
+            only_failed=only_failed,
+            force=force,
+            shard=part,
+            executor=executor,
+            on_plan=announce,
+            on_progress=live.advance,
+        )
     display.show_summary(summary)
+    if reuse is not None:
+        from evaluation.publishing.reuse import data_note
+
+        display.show_notes(data_note(folder))
     display.show_leaderboard(folder)
     if report:
         from evaluation.report import write_report
@@ -116,13 +146,20 @@ def _with_flags(
     from evaluation.running.suites import override
 
     return override(
-        suite, problems=problems or None, methods=methods or None, seeds=seeds,
-        tracks=tracks or None, tuning=tuning or None, timeout=timeout, mem=mem, threads=threads,
-    )  # fmt: skip
+        suite,
+        problems=problems or None,
+        methods=methods or None,
+        seeds=seeds,
+        tracks=tracks or None,
+        tuning=tuning or None,
+        timeout=timeout,
+        mem=mem,
+        threads=threads,
+    )
 
 
 def _with_own(
-    suite: "Suite", activations: Path | None, labels: Path | None, size: int | None
+    suite: "Suite", activations: Path | None, labels: Path | None, size: int | None, active: int
 ) -> "Suite":
     """Return the suite on one's own activations: by default the methods of real-v1."""
     from dataclasses import replace
@@ -133,8 +170,16 @@ def _with_own(
     if activations is None or labels is None:
         raise typer.BadParameter("give --activations and --labels, both")
     base = suite if suite.name else get_suite("real-v1")
-    own = own_spec(activations, labels, n_components=size)
+    own = own_spec(activations, labels, n_components=size, n_active=active)
     return replace(base, problems=(own,), tracks=("informed",))
+
+
+def _take_published(suite: "Suite", published: Path, out: Path, salt: str) -> None:
+    from evaluation.publishing.reuse import reuse
+
+    taken = reuse(suite, published, out, salt=salt)
+    display.tell(f"{taken.n_records} published record(s) of {len(taken.methods)} methods reused.")
+    display.show_notes(taken.notes)
 
 
 def _read_salt(path: Path | None) -> str:

@@ -87,6 +87,8 @@ def _attempt(task: Mapping[str, Any]) -> dict[str, Any]:
             result = {"status": "invalid", "reason": str(error)}
         except MemoryError as error:
             result = {"status": "out_of_memory", "reason": f"MemoryError: {error}"}
+        except ModuleNotFoundError as error:
+            result = _failure(error) | {"status": "skipped"}
         except BaseException as error:
             result = _failure(error)
     result["peak_bytes"] = max(0, _peak_bytes() - base)
@@ -180,6 +182,9 @@ def _fit(task: Mapping[str, Any]) -> dict[str, Any]:
     codes = _codes(estimator, test)
     result["encode_seconds"] = time.perf_counter() - began
     arrays = {"dictionary": dictionary}
+    groups = getattr(estimator, "groups_", None)
+    if groups is not None:
+        arrays["groups"] = np.asarray(groups)
     if codes is not None:
         from evaluation.isolation.estimates import pack_codes
 
@@ -209,6 +214,8 @@ def _codes(estimator: Any, test: np.ndarray) -> np.ndarray | None:
         return None
     codes = estimator.transform(test)
     codes = codes.toarray() if hasattr(codes, "toarray") else to_numpy(codes)
+    if np.iscomplexobj(codes):
+        raise InvalidEstimate("transform returned complex numbers: expected real codes")
     try:
         return np.asarray(codes, dtype=np.float32)
     except (TypeError, ValueError) as error:

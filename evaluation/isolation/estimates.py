@@ -30,7 +30,7 @@ def pack_codes(codes: Any, name: str = "codes_test") -> dict[str, np.ndarray]:
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """Return "dictionary" and, where there are any, "codes_test" (dense or CSR).
+    """Return "dictionary" and, where there are any, "codes_test" (dense or CSR) and "groups".
 
     Raises
     ------
@@ -68,6 +68,14 @@ def fault(arrays: Mapping[str, Any], n_test: int, d: int) -> str:
         return "The dictionary contains NaN or infinity."
     if not dictionary.any():
         return "The dictionary is all zeros."
+    groups = arrays.get("groups")
+    if groups is not None and (
+        groups.shape != (len(dictionary),) or not np.issubdtype(groups.dtype, np.integer)
+    ):
+        return (
+            f"groups_ has shape {groups.shape} and type {groups.dtype}, expected one integer an "
+            f"atom, ({len(dictionary)},)."
+        )
     codes = arrays.get("codes_test")
     if codes is None:
         return ""

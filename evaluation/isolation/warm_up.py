@@ -56,7 +56,9 @@ def _exercise() -> None:
     for dtype, positive in itertools.product((np.float32, np.float64), (True, False)):
         read_only = X.astype(dtype)
         read_only.flags.writeable = False
-        sparse_encode(read_only, D.astype(dtype), alpha=0.1, positive=positive)
+        atoms = D.astype(dtype)
+        sparse_encode(read_only, atoms, alpha=0.1, positive=positive)
+        sparse_encode(read_only, atoms, penalty="l0", n_nonzero=2, positive=positive)
     sparse_encode(X, D, penalty="l0", n_nonzero=2)
 
 

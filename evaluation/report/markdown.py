@@ -11,9 +11,22 @@ from evaluation.report.verdict import failures, verdicts
 from evaluation.scoring.metrics import METRICS
 
 _LONGEST = 60
+_MB, _GB = 1e6, 1e9
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~@&$])")
-_TITLES = ["#", "method", "skill", "95% interval", "f1@0.9", "recall@0.9", "precision@0.9",
-           "worst cosine", "code F1", "complete", "median time", "peak memory"]  # fmt: skip
+_TITLES = [
+    "#",
+    "method",
+    "skill",
+    "95% interval",
+    "f1@0.9",
+    "recall@0.9",
+    "precision@0.9",
+    "worst cosine",
+    "code F1",
+    "complete",
+    "median time",
+    "peak memory",
+]
 
 
 def render(ranked: Board, comparison: Comparison | None = None) -> str:
@@ -52,27 +65,40 @@ def _table(track: TrackBoard) -> str:
         ranked = pd.notna(row["rank"])
         tied = ranked and row["tie_group"] in seen
         seen.add(row["tie_group"])
-        rows.append([
-            f"{'=' if tied else ''}{row['rank']}" if ranked else "",
-            _name(row["method"]) if ranked else f"*{escape(row['method'])}*",
-            _number(row["skill"]),
-            f"{_number(row['skill_low'])} to {_number(row['skill_high'])}"
-            if pd.notna(row["skill_low"]) else "",
-            *(_number(row[name]) for name in
-              ("f1@0.9", "recall@0.9", "precision@0.9", "worst_cosine", "code_f1")),
-            f"{row['n_ok']}/{row['n_cells']}",
-            seconds(row["median_seconds"]), size(row["peak_bytes"]),
-        ])  # fmt: skip
+        rows.append(
+            [
+                f"{'=' if tied else ''}{row['rank']}" if ranked else "",
+                _name(row["method"]) if ranked else f"*{escape(row['method'])}*",
+                _number(row["skill"]),
+                f"{_number(row['skill_low'])} to {_number(row['skill_high'])}"
+                if pd.notna(row["skill_low"])
+                else "",
+                *(
+                    _number(row[name])
+                    for name in ("f1@0.9", "recall@0.9", "precision@0.9", "worst_cosine", "code_f1")
+                ),
+                f"{row['n_ok']}/{row['n_cells']}",
+                seconds(row["median_seconds"]),
+                size(row["peak_bytes"]),
+            ]
+        )
     return _grid(_TITLES, rows, left={1})
 
 
 def _changes(comparison: Comparison) -> str:
     titles = ["method", "track", "cells", "before", "after", "difference", "verdict"]
     rows = [
-        [_name(row["method"]), escape(row["track"]), str(row["n"]), _number(row["a"]),
-         _number(row["b"]), f"{row['difference']:+.3f}", row["verdict"]]
+        [
+            _name(row["method"]),
+            escape(row["track"]),
+            str(row["n"]),
+            _number(row["a"]),
+            _number(row["b"]),
+            f"{row['difference']:+.3f}",
+            row["verdict"],
+        ]
         for row in comparison.table.to_dict("records")
-    ]  # fmt: skip
+    ]
     return _grid(titles, rows, left={0, 1, 6})
 
 
@@ -98,4 +124,4 @@ def size(value: Any) -> str:
     """Return an amount of memory as people say it."""
     if pd.isna(value):
         return ""
-    return f"{value / 1e6:.0f} MB" if value < 1e9 else f"{value / 1e9:.1f} GB"
+    return f"{value / _MB:.0f} MB" if value < _GB else f"{value / _GB:.1f} GB"

@@ -15,9 +15,21 @@ from evaluation.scoring.metrics import METRICS
 
 AXES = ("density", "n_features", "d", "noise", "n_samples")
 _ROW = (
-    "rank", "rank_low", "rank_high", "tie_group", "skill", "skill_low", "skill_high",
-    "completeness", "n_ok", "n_cells", "median_seconds", "peak_bytes", "worst_ever", "mean_rank",
-)  # fmt: skip
+    "rank",
+    "rank_low",
+    "rank_high",
+    "tie_group",
+    "skill",
+    "skill_low",
+    "skill_high",
+    "completeness",
+    "n_ok",
+    "n_cells",
+    "median_seconds",
+    "peak_bytes",
+    "worst_ever",
+    "mean_rank",
+)
 
 
 def payload(ranked: Board, records: Iterable[Record]) -> dict[str, Any]:
@@ -93,11 +105,15 @@ def _ends(ranked: Board, problems: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for track in sorted(set(ranked.cells["track"])):
         ends = {control: ranked.ends[control].loc[track].reindex(problems) for control in CONTROLS}
-        found.append({
-            name: [[rounded(c), rounded(o)]
-                   for c, o in zip(ends[CHANCE][name], ends[ORACLE][name], strict=True)]
-            for name in METRICS
-        })  # fmt: skip
+        found.append(
+            {
+                name: [
+                    [rounded(c), rounded(o)]
+                    for c, o in zip(ends[CHANCE][name], ends[ORACLE][name], strict=True)
+                ]
+                for name in METRICS
+            }
+        )
     return found
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _BLUE, _GREY, _INK = "#1f5fbf", "#b9b4aa", "#1c1b19"
 _LONGEST = 34
+#: Skill from which a cell of the heat map is dark enough for white ink.
+_DARK = 0.55
 
 
 def draw(ranked: Board, formats: Iterable[str]) -> dict[str, bytes]:
@@ -87,7 +89,7 @@ def _heat(track: TrackBoard) -> "Figure":
     axes = figure.subplots()
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        ink = "white" if value > 0.55 else _INK
+        ink = "white" if value > _DARK else _INK
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=8)
     names = [_short(str(name)) for name in track.by_problem.columns]
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")

@@ -4,15 +4,16 @@ import io
 from pathlib import Path
 
 from evaluation.boards.real import HEADLINES, RealBoard, real_board
-from evaluation.real.score import ACTIVE_COUNTS, LATENT_COUNTS
+from evaluation.real.metrics import ACTIVE_COUNTS, LATENT_COUNTS
 from evaluation.running.record import Record
 from evaluation.running.store import write_atomically
 
 _COLUMNS = {
     "method": "method", "skill": "mean skill", "ev@16": "EV, own codes",
     "ev_pursuit@16": "EV, pursuit", "probe@1": "probe, 1 latent", "probe@5": "5 latents",
-    "probe@16": "16 latents", "purity": "purity", "stability": "stability", "helpful": "helpful",
-    "dead": "dead", "l0": "L0", "seconds": "s", "completeness": "done",
+    "probe@16": "16 latents", "purity": "purity", "stability": "stability", "likeness": "likeness",
+    "absorbed": "absorbed", "hedged": "hedged", "nats_saved": "nats saved", "helpful": "helpful",
+    "dead": "dead", "l0": "L0", "seconds": "s", "memory": "MB", "completeness": "done",
 }  # fmt: skip
 
 
@@ -50,17 +51,18 @@ def markdown(board: RealBoard) -> str:
         cells = [str(row["method"]), *(_cell(row[name], name) for name in list(_COLUMNS)[1:])]
         lines.append("| " + " | ".join(cells) + " |")
     agreement = ", ".join(f"{name} {tau:.2f}" for name, tau in board.agreement.items())
+    gamma = ", ".join(f"{value:.2f} ({name})" for name, value in board.gamma.items())
     return (
         "\n".join(lines) + f"\n\n{board.n_problems} problem(s), {board.n_seeds} seed(s). Ranked by "
         f"the mean skill of {', '.join(HEADLINES)}. Kendall's tau of the order between: "
-        f"{agreement}.\n"
+        f"{agreement}. Norm of the mean over norm of the standard deviations: {gamma}.\n"
     )
 
 
 def _cell(value: float, name: str) -> str:
     if value != value:
         return ""
-    return f"{value:.0f}" if name in ("l0", "seconds") else f"{value:.3f}"
+    return f"{value:.0f}" if name in ("l0", "seconds", "memory") else f"{value:.3f}"
 
 
 def picture(records: list[Record]) -> bytes:

@@ -30,6 +30,12 @@ SIGNED = LinearSegmentedColormap.from_list("signed", ["#b8403a", "#ffffff", "#2f
 PHASE_COLORS = {"not represented": "#e9edf0", "in superposition": ORANGE, "own dimension": BLUE}
 PHASES = ListedColormap(list(PHASE_COLORS.values()))
 
+#: Distance of two vertices that are not one, in circumradii, and the distance of two that share an
+#: edge, in units of the shortest: of the polytopes drawn the next longer are diagonals.
+APART, EDGE = 1e-9, 1.35
+#: Sizes from which an entry of a matrix is written at all, and in white.
+SHOWN, DARK = 0.05, 0.6
+
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -107,9 +113,9 @@ def solid(axes: Any, V: np.ndarray, title: str, dimensionality: np.ndarray) -> N
     if V.shape[1] == 1 or "bipyramid" in title:  # axis upright
         points = points[:, [1, 2, 0]]
     distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    nearest = distance[distance > 1e-9].min()
+    nearest = distance[distance > APART].min()
     if len(V) > 2:
-        for i, j in zip(*np.nonzero(np.triu(distance < 1.35 * nearest, 1)), strict=True):
+        for i, j in zip(*np.nonzero(np.triu(distance < EDGE * nearest, 1)), strict=True):
             axes.plot(*points[[i, j]].T, color=GREY, lw=0.9)
     for point, value in zip(points, dimensionality, strict=True):
         color = SUPERPOSITION(np.clip(2 * (1 - value) - 0.5, 0, 1))
@@ -169,15 +175,24 @@ def heat_map(axes: Axes, matrix: np.ndarray, title: str = "", scale: float = 1.0
 def annotate(axes: Axes, matrix: np.ndarray) -> None:
     """Write each value of a small matrix into its cell."""
     for (i, j), value in np.ndenumerate(matrix):
-        if abs(value) > 0.05:
-            color = "white" if abs(value) > 0.6 else INK
+        if abs(value) > SHOWN:
+            color = "white" if abs(value) > DARK else INK
             axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
 
 
 def phases(axes: Axes, index: np.ndarray, p: np.ndarray, r: np.ndarray) -> None:
     """Draw a phase diagram on log axes: rows are relative importances, columns densities."""
-    axes.pcolormesh(p, r, index, cmap=PHASES, vmin=-0.5, vmax=2.5, shading="nearest",
-                    edgecolors="white", linewidth=0.3)  # fmt: skip
+    axes.pcolormesh(
+        p,
+        r,
+        index,
+        cmap=PHASES,
+        vmin=-0.5,
+        vmax=2.5,
+        shading="nearest",
+        edgecolors="white",
+        linewidth=0.3,
+    )
     axes.set(xscale="log", yscale="log", xlabel="feature density", ylabel="relative importance")
     axes.invert_xaxis()
     plain_log_ticks(axes)
@@ -205,8 +220,15 @@ def guide(axes: Axes, levels: Sequence[tuple[float, str]], right: float = 1.01) 
     for level, name in sorted(levels, reverse=True):
         axes.axhline(level, color=FAINT, lw=0.7, ls=(0, (4, 3)), zorder=0)
         last = min(level, last - 0.035)
-        axes.text(right, last, name, transform=axes.get_yaxis_transform(),
-                  va="center", fontsize=7, color=FAINT)  # fmt: skip
+        axes.text(
+            right,
+            last,
+            name,
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=7,
+            color=FAINT,
+        )
 
 
 def color_scale(figure: Figure, axes: Axes, colors: Any, high: float = 1.0) -> Any:

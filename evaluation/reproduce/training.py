@@ -87,9 +87,15 @@ def grow(
         Instance(one, weight, seed, restart) for one in distributions for restart in range(restarts)
     ]
     spec = TrainingSpec(
-        steps=steps, batch=batch, lr=lr, schedule=schedule,
-        weight_decay=weight_decay, init_std=init_std, l1=l1, attack=attack,
-    )  # fmt: skip
+        steps=steps,
+        batch=batch,
+        lr=lr,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        init_std=init_std,
+        l1=l1,
+        attack=attack,
+    )
     trained = train_many(model, instances, spec, points=points, keep_history=keep_history)
     shape = (len(distributions), restarts)
     loss = trained.loss.double().cpu().numpy().reshape(shape)

@@ -53,9 +53,15 @@ def _sparse(problem: Problem) -> Problem:
     """The same problem with its codes stored as CSR."""
     t = problem.truth
     truth = Truth(
-        t.directions, t.norms, t.represented, csr_array(t.codes_train), csr_array(t.codes_test),
-        t.density, t.positive, t.bias,
-    )  # fmt: skip
+        t.directions,
+        t.norms,
+        t.represented,
+        csr_array(t.codes_train),
+        csr_array(t.codes_test),
+        t.density,
+        t.positive,
+        t.bias,
+    )
     return Problem(problem.id, problem.seed, {}, "", problem.observed, truth)
 
 
@@ -72,12 +78,15 @@ def as_sparse() -> Callable[[Problem], Problem]:
 
 
 _PROBLEMS = [
-    ("relu-20in5-p0.05/v1", 20, 5, 0.05, 0.0), ("relu-20in5-p0.1/v1", 20, 5, 0.1, 0.0),
-    ("relu-80in20-p0.05/v1", 80, 20, 0.05, 0.0), ("relu-80in20-p0.1/v1", 80, 20, 0.1, 0.0),
-    ("planted-40in20-p0.05/v1", 40, 20, 0.05, 0.0), ("planted-80in20-p0.1/v1", 80, 20, 0.1, 0.0),
+    ("relu-20in5-p0.05/v1", 20, 5, 0.05, 0.0),
+    ("relu-20in5-p0.1/v1", 20, 5, 0.1, 0.0),
+    ("relu-80in20-p0.05/v1", 80, 20, 0.05, 0.0),
+    ("relu-80in20-p0.1/v1", 80, 20, 0.1, 0.0),
+    ("planted-40in20-p0.05/v1", 40, 20, 0.05, 0.0),
+    ("planted-80in20-p0.1/v1", 80, 20, 0.1, 0.0),
     ("planted-80in20-p0.05-noise0.02/v1", 80, 20, 0.05, 0.02),
     ("tree-256in64/v1", 256, 64, 0.02, 0.0),
-]  # fmt: skip
+]
 _METHODS = {"alpha": 0.95, "beta": 0.7, "gamma": 0.68, "delta": 0.3}
 _FAMILIES = ("sparse coding", "moments", "autoencoder", "ica")
 
@@ -89,17 +98,33 @@ def _cell(method: str, problem: tuple, seed: int, track: str, value: float, **ch
     scores = {n: m.chance + value * (m.best - m.chance) for n, m in METRICS.items()}
     fields: dict[str, Any] = {
         "key": f"{method}-{name}-{seed}-{track}",
-        "suite": "synthetic", "problem": name, "problem_digest": f"{seed:064x}",
-        "problem_facts": {"family": name.split("-")[0], "n_features": k, "d": d,
-                          "density": density, "noise": noise, "n_samples": 100_000},
-        "method": method, "method_path": f"demo:{method}", "seed": seed, "track": track,
-        "family": _FAMILIES[len(method) % 4], "status": "ok", "n_atoms": k, "metrics": scores,
-        "metrics_version": METRICS_VERSION, "fit_seconds": float(rng.uniform(0.1, 30)),
-        "encode_seconds": 0.1, "peak_bytes": int(rng.uniform(1e8, 2e9)),
+        "suite": "synthetic",
+        "problem": name,
+        "problem_digest": f"{seed:064x}",
+        "problem_facts": {
+            "family": name.split("-")[0],
+            "n_features": k,
+            "d": d,
+            "density": density,
+            "noise": noise,
+            "n_samples": 100_000,
+        },
+        "method": method,
+        "method_path": f"demo:{method}",
+        "seed": seed,
+        "track": track,
+        "family": _FAMILIES[len(method) % 4],
+        "status": "ok",
+        "n_atoms": k,
+        "metrics": scores,
+        "metrics_version": METRICS_VERSION,
+        "fit_seconds": float(rng.uniform(0.1, 30)),
+        "encode_seconds": 0.1,
+        "peak_bytes": int(rng.uniform(1e8, 2e9)),
         "environment": {"python": "3.11.7", "numpy": "2.4.0", "cpu": "example", "cores": 2},
         "command": f"unfold run -m '{method}' -p {name} --seeds {seed}",
         "started_at": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
+    }
     fields |= changes
     if fields["status"] != "ok":
         fields |= {"metrics": {}, "n_atoms": None, "fit_seconds": None}

@@ -14,6 +14,9 @@ from toy.training.adamw import AdamW
 
 Sampler = Callable[[int, np.random.Generator], np.ndarray]
 
+#: Active latents, in units of the features active, below which codes count as sparse.
+SPARSE = 2.5
+
 
 @dataclass(frozen=True, eq=False)
 class Autoencoder:
@@ -93,7 +96,7 @@ def recovery(full: bool) -> Outcome:
         model = train_autoencoder(sample, 2 * k, l1=l1, steps=20_000 if full else 2000, seed=14)
         score.append(mmcs(truth, model.decoder))
         count.append(float((model.encode(held_out) > 0).sum(1).mean()))
-    sparse = [i for i, active_latents in enumerate(count) if active_latents < 2.5 * active]
+    sparse = [i for i, active_latents in enumerate(count) if active_latents < SPARSE * active]
     best = max(sparse or range(len(prices)), key=lambda i: score[i])
     figure, axes = style.panels(1, 2, width=8.4, height=2.9)
     axes[0, 0].plot(prices, score, "o-", color=style.BLUE)
@@ -116,7 +119,7 @@ def recovery(full: bool) -> Outcome:
                 published="MMCS close to 1",
                 ours=f"MMCS {score[best]:.3f} with {count[best]:.1f} active latents at "
                 f"{prices[best]:g} (truth {active}); {score[2]:.3f} with {count[2]:.1f} at .1",
-                holds=score[best] > 0.97 and count[best] < 2.5 * active,
+                holds=score[best] > 0.97 and count[best] < SPARSE * active,
                 why="for some penalty, MMCS above .97 with fewer than 2.5 times the true number "
                 "active",
             ),
@@ -229,8 +232,12 @@ def hedging(full: bool) -> Outcome:
         ax.bar([0, 1], model.decoder[0, :2], width=0.6, color=[style.BLUE, style.ORANGE])
         ax.bar([2, 3], model.center[:2], width=0.6, color=style.GREY)
         ax.axhline(0, color=style.FAINT, lw=0.7)
-        ax.set(xticks=range(4), xticklabels=["parent", "child", "bias\nparent", "bias\nchild"],
-               ylim=(-0.25, 1.1), title=name)  # fmt: skip
+        ax.set(
+            xticks=range(4),
+            xticklabels=["parent", "child", "bias\nparent", "bias\nchild"],
+            ylim=(-0.25, 1.1),
+            title=name,
+        )
     values, vectors = np.linalg.eigh(np.array([[0.25, 0.05], [0.05, 0.05]]))
     top = np.abs(vectors[:, values.argmax()])
     return Outcome(

@@ -8,6 +8,9 @@ from evaluation.reproduce.experiment import Experiment, Outcome, check
 from toy.models.exact_loss import computation_loss
 from toy.training.exact import fit_computation
 
+#: Length of a part's row, as a share of the weight's, below which it has a direction by accident.
+NO_LENGTH = 1e-6
+
 
 def compressed(full: bool) -> Outcome:
     """Fifty neurons for a hundred ReLUs, with and without a mixing matrix."""
@@ -31,10 +34,22 @@ def compressed(full: bool) -> Outcome:
     colors = [style.FAINT] + [style.BLUE] * 4 + [style.ORANGE]
     ax.bar(range(len(loss)), list(loss.values()), color=colors, width=0.7)
     ax.axhline(naive, color=style.RED, lw=1, ls="--")
-    ax.text(len(loss) - 0.55, naive, "half of the ReLUs, exactly", color=style.RED, fontsize=8,
-            ha="right", va="bottom")  # fmt: skip
-    ax.set(xticks=range(len(loss)), xticklabels=[f"σ = {k}" if k[0] != "I" else k for k in loss],
-           ylabel="loss", title="Mixing matrix", ylim=(0, 0.1))  # fmt: skip
+    ax.text(
+        len(loss) - 0.55,
+        naive,
+        "half of the ReLUs, exactly",
+        color=style.RED,
+        fontsize=8,
+        ha="right",
+        va="bottom",
+    )
+    ax.set(
+        xticks=range(len(loss)),
+        xticklabels=[f"σ = {k}" if k[0] != "I" else k for k in loss],
+        ylabel="loss",
+        title="Mixing matrix",
+        ylim=(0, 0.1),
+    )
     best = min(value for key, value in loss.items() if key != "I - W Wᵀ")
     return Outcome(
         [
@@ -84,8 +99,7 @@ def decomposition_scores(components: np.ndarray, W: np.ndarray) -> tuple[np.ndar
     rows = np.linalg.norm(components, axis=2)
     length = np.linalg.norm(W, axis=1)
     cosine = (components * W).sum(2) / np.maximum(rows * length, 1e-12)
-    # Rows of almost no length have a direction by accident.
-    cosine = np.where(rows > 1e-6 * length, cosine, -1.0)
+    cosine = np.where(rows > NO_LENGTH * length, cosine, -1.0)
     best = cosine.argmax(0)
     at = np.arange(len(W))
     return cosine[best, at], rows[best, at] / length

@@ -12,6 +12,8 @@ from toy.models.networks import TiedModel
 from toy.training.exact import fit_relu
 
 PAIR_COLORS = (style.BLUE, style.ORANGE, style.TEAL)
+#: Cosine from which a pair counts as collapsed into one direction: 14 degrees.
+COLLAPSED = 0.97
 
 
 def cosines(W: np.ndarray) -> np.ndarray:
@@ -24,14 +26,14 @@ def cosines(W: np.ndarray) -> np.ndarray:
 def sets(full: bool) -> Outcome:
     """Two correlated pairs, two anticorrelated pairs, three correlated pairs, in a plane."""
     restarts, steps = (64, 10_000) if full else (16, 2000)
-    settings: Any = {"restarts": restarts, "steps": steps, "lr": 1e-2, "schedule": "cosine"}
+    settings: Any = {"restarts": restarts, "steps": steps, "lr": 1e-2, "seed": 2}
+    settings["schedule"] = "cosine"
     correlated, anticorrelated = (
-        grow(TiedModel(4, 2), [features(4, {"kind": kind, "size": 2, "p": 0.05})],
-             seed=2, **settings)
+        grow(TiedModel(4, 2), [features(4, {"kind": kind, "size": 2, "p": 0.05})], **settings)
         for kind in ("correlated", "anticorrelated")
-    )  # fmt: skip
-    three = grow(TiedModel(6, 2), [features(6, {"kind": "correlated", "size": 2, "p": 0.02})],
-                 seed=2, **settings)  # fmt: skip
+    )
+    three_pairs = features(6, {"kind": "correlated", "size": 2, "p": 0.02})
+    three = grow(TiedModel(6, 2), [three_pairs], **settings)
     figure, axes = style.panels(1, 3, width=8.4, height=2.9)
     names = ("two correlated pairs", "two anticorrelated pairs", "three correlated pairs")
     for ax, grown, name in zip(axes[0], (correlated, anticorrelated, three), names, strict=True):
@@ -73,24 +75,28 @@ def sets(full: bool) -> Outcome:
             ),
         ],
         figure,
-        {"correlated": style.thin(correlated.W[0]), "anticorrelated": style.thin(
-            anticorrelated.W[0]), "three": style.thin(three.W[0])},
-    )  # fmt: skip
+        {
+            "correlated": style.thin(correlated.W[0]),
+            "anticorrelated": style.thin(anticorrelated.W[0]),
+            "three": style.thin(three.W[0]),
+        },
+    )
 
 
 def collapse(full: bool) -> Outcome:
     """Three correlated pairs in a plane: one pair after another collapses as density grows."""
     density = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 0.4])
-    fit = fit_relu(6, 2, torch.from_numpy(density)[:, None], set_size=2,
-                   n_starts=96 if full else 32, seed=4)  # fmt: skip
+    fit = fit_relu(
+        6, 2, torch.from_numpy(density)[:, None], set_size=2, n_starts=96 if full else 32, seed=4
+    )
     W, every = fit.W.numpy(), fit.all_W.numpy()
     within = cosines(W)[:, [0, 2, 4], [1, 3, 5]]
-    collapsed = (within > 0.97).sum(1)
+    collapsed = (within > COLLAPSED).sum(1)
     figure, axes = style.panels(1, 6, width=11, height=2.2)
     for ax, w, p, count in zip(axes[0], W, density, collapsed, strict=True):
         style.vectors(ax, w, f"density {p:g}\n{count} collapsed", colors=np.repeat(PAIR_COLORS, 2))
-    norms = np.linalg.norm(W[-1], axis=1)[np.repeat(within[-1] > 0.97, 2)]
-    all_three = (cosines(every[4])[:, [0, 2, 4], [1, 3, 5]] > 0.97).all(1)
+    norms = np.linalg.norm(W[-1], axis=1)[np.repeat(within[-1] > COLLAPSED, 2)]
+    all_three = (cosines(every[4])[:, [0, 2, 4], [1, 3, 5]] > COLLAPSED).all(1)
     behind = float((fit.losses[4].numpy()[all_three].min(initial=np.inf) / fit.loss[4] - 1) * 100)
     return Outcome(
         [

@@ -12,6 +12,9 @@ from toy.models.networks import TiedModel
 
 #: Steps over which a feature's move counts as one jump, and after which the loss looks flat.
 JUMP, FLAT = 500, 2000
+#: Norm from which a feature has a dimensionality to speak of, and by how much it must move
+#: for a jump: two fifths of the 1/2 of a digon, in which all end.
+PRESENT, LEAST_JUMP = 0.1, 0.2
 
 
 def energy_levels(full: bool) -> Outcome:
@@ -29,11 +32,11 @@ def energy_levels(full: bool) -> Outcome:
         keep_history=True,
     )
     W, at, curve = grown.history["W"][:, 0, 0], grown.steps, grown.curve[:, 0, 0]
-    D = feature_dimensionality(W) * (np.linalg.norm(W, axis=-1) > 0.1)
+    D = feature_dimensionality(W) * (np.linalg.norm(W, axis=-1) > PRESENT)
     window = JUMP // 50
     moves = np.abs(D[window:] - D[:-window])
     moves[at[:-window] < FLAT] = 0
-    jumpers = np.flatnonzero(moves.max(0) > 0.2)
+    jumpers = np.flatnonzero(moves.max(0) > LEAST_JUMP)
     before, after = _around(int(moves.max(1).argmax()), window, curve)
     final = D[-1][represented(W[-1])]
     return Outcome(
@@ -77,13 +80,17 @@ def _around(jump: int, window: int, curve: np.ndarray) -> tuple[float, float]:
 
 
 def _draw_levels(at: np.ndarray, D: np.ndarray, jumpers: np.ndarray, curve: np.ndarray) -> Figure:
-    figure, axes = style.panels(2, 1, width=9, height=4.4, sharex=True,
-                                gridspec_kw={"height_ratios": [1.6, 1]})  # fmt: skip
+    figure, axes = style.panels(
+        2, 1, width=9, height=4.4, sharex=True, gridspec_kw={"height_ratios": [1.6, 1]}
+    )
     levels, lower = axes[:, 0]
     levels.plot(at, D, color=style.FAINT, lw=0.7, alpha=0.5)
     levels.plot(at, D[:, jumpers], color=style.ORANGE, lw=1.4)
-    levels.set(ylabel="feature dimensionality", ylim=(-0.02, 1.02),
-               title=f"Features that jump after step {FLAT} in colour")  # fmt: skip
+    levels.set(
+        ylabel="feature dimensionality",
+        ylim=(-0.02, 1.02),
+        title=f"Features that jump after step {FLAT} in colour",
+    )
     style.guide(levels, [(0.5, "digon 1/2")])
     lower.plot(at, curve, color=style.BLUE, lw=1.1)
     late = curve[at > 1500]

@@ -14,8 +14,9 @@ def intro(full: bool) -> Outcome:
     """Five features in two dimensions, at four densities."""
     density = np.array([1.0, 0.5, 0.2, 0.1, 0.05])
     importance = torch.tensor(0.9 ** np.arange(5))[None]
-    fit = fit_relu(5, 2, torch.from_numpy(density)[:, None], importance,
-                   n_starts=48 if full else 12)  # fmt: skip
+    fit = fit_relu(
+        5, 2, torch.from_numpy(density)[:, None], importance, n_starts=48 if full else 12
+    )
     W, b = fit.W.numpy(), fit.b.numpy()
     names = [recognise(w).name for w in W]
     figure, axes = style.panels(1, 5, width=10, height=2.35)
@@ -58,9 +59,13 @@ def intro(full: bool) -> Outcome:
             ),
         ],
         figure,
-        {"density": density.tolist(), "W": style.thin(W), "b": style.thin(b),
-         "losses": style.thin(fit.losses, 6)},
-    )  # fmt: skip
+        {
+            "density": density.tolist(),
+            "W": style.thin(W),
+            "b": style.thin(b),
+            "losses": style.thin(fit.losses, 6),
+        },
+    )
 
 
 def polytopes(full: bool) -> Outcome:
@@ -154,8 +159,13 @@ def energies(full: bool) -> Outcome:
     for c in (5, 6, 7, 8):
         names = [(loss, f"{k}{'+' if plus else ''}") for d, k, plus, loss in rows if d == c]
         style.spread_labels(ax, c + 0.34, names, gap=0.0052)
-    ax.set(xticks=[5, 6, 7, 8], xlabel="features in two dimensions", ylabel="loss of one feature",
-           title="Energy levels of regular polygons", xlim=(4.5, 8.7))  # fmt: skip
+    ax.set(
+        xticks=[5, 6, 7, 8],
+        xlabel="features in two dimensions",
+        ylabel="loss of one feature",
+        title="Energy levels of regular polygons",
+        xlim=(4.5, 8.7),
+    )
     ax.grid(True, axis="y")
     by_shape = {(c, k, plus): loss for c, k, plus, loss in rows}
     return Outcome(
@@ -201,15 +211,16 @@ def pentagon_digon(full: bool) -> Outcome:
     factors = np.geomspace(1.0, 0.08, 41 if full else 23)
     curves = {base: _follow(base, factors) for base in (0.05, 0.1)}
     crossing = {base: _crossing(factors, *curve[:2]) for base, curve in curves.items()}
-    figure, axes = style.panels(1, 4, width=10.4, height=2.8,
-                                gridspec_kw={"width_ratios": [1.5, 1, 1, 1]})  # fmt: skip
+    figure, axes = style.panels(
+        1, 4, width=10.4, height=2.8, gridspec_kw={"width_ratios": [1.5, 1, 1, 1]}
+    )
     pentagon, digons, shapes = curves[0.05]
     ax = axes[0, 0]
     ax.plot(factors, pentagon, "o-", ms=3, color=style.BLUE, label="pentagon")
     ax.plot(factors, digons, "o-", ms=3, color=style.ORANGE, label="two digons")
     ax.axvline(crossing[0.05], color=style.FAINT, lw=0.8, ls=":")
-    ax.set(xscale="log", xlabel="density of one feature, relative to .05",
-           title="Loss of two solutions")  # fmt: skip
+    ax.set(xscale="log", xlabel="density of one feature, relative to .05")
+    ax.set_title("Loss of two solutions")
     style.plain_log_ticks(ax)
     ax.set_xticks([0.1, 0.2, 0.5, 1.0])
     ax.legend(loc="upper left")

@@ -1,5 +1,7 @@
 """Adversarial training: models that are hardened against attack give up superposition."""
 
+from typing import Any
+
 import numpy as np
 
 from evaluation.reproduce import style
@@ -16,13 +18,12 @@ def hardening(full: bool) -> Outcome:
     """Features per dimension by the length of the attack that a model is trained against."""
     n, m = (100, 20) if full else (20, 5)
     world = features(n, {"p": 0.1})
+    steps, batch = (20_000, 1024) if full else (2500, 512)
+    settings: Any = {"steps": steps, "batch": batch, "lr": 5e-3, "schedule": "cosine"}
     grown = [
-        grow(
-            TiedModel(n, m), [world], restarts=4, steps=20_000 if full else 2500,
-            batch=1024 if full else 512, lr=5e-3, schedule="cosine", seed=0, attack=attack,
-        )
+        grow(TiedModel(n, m), [world], restarts=4, seed=0, attack=attack, **settings)
         for attack in ATTACKS
-    ]  # fmt: skip
+    ]
     per_dimension = np.array([(one.W[0] ** 2).sum() / m for one in grown])
     overlap = np.array([np.median(superposition(one.W[0])) for one in grown])
     loss = np.array([one.loss[0] for one in grown])
@@ -30,8 +31,8 @@ def hardening(full: bool) -> Outcome:
     left, right = axes[0]
     left.plot(ATTACKS, per_dimension, "o-", color=style.BLUE, ms=4)
     style.guide(left, [(1.0, "no superposition")])
-    left.set(xlabel="attack in training / mean input length", ylim=(0, None),
-             title="Features per dimension")  # fmt: skip
+    left.set(xlabel="attack in training / mean input length", ylim=(0, None))
+    left.set_title("Features per dimension")
     right.plot(ATTACKS, loss / loss[0], "o-", color=style.ORANGE, ms=4)
     right.set(xlabel="attack in training / mean input length", title="Loss on clean inputs, x-fold")
     return Outcome(
@@ -64,9 +65,13 @@ def hardening(full: bool) -> Outcome:
             ),
         ],
         figure,
-        {"attack": list(ATTACKS), "features_per_dimension": style.thin(per_dimension),
-         "superposition": style.thin(overlap), "loss": style.thin(loss)},
-    )  # fmt: skip
+        {
+            "attack": list(ATTACKS),
+            "features_per_dimension": style.thin(per_dimension),
+            "superposition": style.thin(overlap),
+            "loss": style.thin(loss),
+        },
+    )
 
 
 def _list(values: np.ndarray) -> str:

@@ -10,6 +10,9 @@ from evaluation.reproduce.training import features, grow
 from toy.models.networks import AbsoluteValueModel, TiedModel
 
 SIGNED = {"kind": "uniform", "low": -1.0, "high": 1.0}
+#: Weight from which a feature lives in a neuron: below it, a tied one gives back less than an
+#: eighth of the feature; the same in units of the largest weight; and the least that is drawn.
+HELD, SHARED, DRAWN = 0.35, 0.2, 0.05
 
 
 def per_neuron(W: np.ndarray, threshold: float) -> np.ndarray:
@@ -21,14 +24,21 @@ def per_neuron(W: np.ndarray, threshold: float) -> np.ndarray:
 def stacked(ax: Axes, W: np.ndarray, title: str) -> None:
     """Draw each neuron's weights, stacked; one colour a feature, brighter for the important."""
     colors = style.FEATURES(np.linspace(0, 1, len(W)))
-    order = np.argsort((np.abs(W) > 0.2).sum(0), kind="stable")
+    order = np.argsort((np.abs(W) > SHARED).sum(0), kind="stable")
     for sign in (1, -1):
         base = np.zeros(W.shape[1])
         for feature in np.argsort(-np.abs(W).max(1)):
             part = np.where(np.sign(W[feature, order]) == sign, W[feature, order], 0)
-            part = np.where(np.abs(part) > 0.05, part, 0)
-            ax.bar(np.arange(W.shape[1]), part, bottom=base, color=colors[feature], width=0.82,
-                   edgecolor="white", linewidth=0.4)  # fmt: skip
+            part = np.where(np.abs(part) > DRAWN, part, 0)
+            ax.bar(
+                np.arange(W.shape[1]),
+                part,
+                bottom=base,
+                color=colors[feature],
+                width=0.82,
+                edgecolor="white",
+                linewidth=0.4,
+            )
             base += part
     ax.use_sticky_edges = False
     ax.axhline(0, color=style.FAINT, lw=0.6)
@@ -63,7 +73,7 @@ def privileged(full: bool) -> Outcome:
     )
     every = grown.all_params["W"][density.index(0.12)]
     loss = grown.all_loss[density.index(0.12)]
-    one_alone = np.array([(per_neuron(W, 0.35) == 1).sum() == 1 for W in every])
+    one_alone = np.array([(per_neuron(W, HELD) == 1).sum() == 1 for W in every])
     behind = float((loss[one_alone].min(initial=np.inf) / loss.min() - 1) * 100)
     return Outcome(
         _basis_facts(density, grown.W, behind),
@@ -74,9 +84,9 @@ def privileged(full: bool) -> Outcome:
 
 def _basis_facts(density: tuple[float, ...], Ws: np.ndarray, behind: float) -> list[Fact]:
     """Check who shares neurons; models with one dedicated neuron lose `behind` percent at .12."""
-    at = {p: per_neuron(W, 0.35) for p, W in zip(density, Ws, strict=True)}
+    at = {p: per_neuron(W, HELD) for p, W in zip(density, Ws, strict=True)}
     alone = {p: int((count == 1).sum()) for p, count in at.items()}
-    held = {p: int((np.abs(W) > 0.35).any(1).sum()) for p, W in zip(density, Ws, strict=True)}
+    held = {p: int((np.abs(W) > HELD).any(1).sum()) for p, W in zip(density, Ws, strict=True)}
     shown = "; ".join(f"{p:g}: {_list(count)}" for p, count in at.items())
     return [
         check(
@@ -129,7 +139,7 @@ def _basis_facts(density: tuple[float, ...], Ws: np.ndarray, behind: float) -> l
 
 def _signs(W: np.ndarray) -> str:
     """List the signs of the features that share the two most shared neurons."""
-    large = np.abs(W) > 0.35
+    large = np.abs(W) > HELD
     pair = np.sort(np.argsort(large.sum(0), kind="stable")[-2:])
     shared = np.sign(W[large[:, pair].all(1)][:, pair])
     codes = sorted(f"({', '.join('+' if sign > 0 else '-' for sign in row)})" for row in shared)
@@ -188,8 +198,8 @@ def absolute_value(full: bool) -> Outcome:
         seed=11,
     )
     scaled = grown.W / np.maximum(np.abs(grown.W).max(1, keepdims=True), 1e-9)
-    counts = [per_neuron(W, 0.2) for W in scaled]
-    distinct = [int((np.abs(W) > 0.2).any(1).sum()) for W in scaled]
+    counts = [per_neuron(W, SHARED) for W in scaled]
+    distinct = [int((np.abs(W) > SHARED).any(1).sum()) for W in scaled]
     means = np.array([c.mean() for c in counts])
     figure = by_density(scaled, density, "weights, largest = 1")
     return Outcome(

@@ -29,8 +29,11 @@ def compression(full: bool) -> Outcome:
     left, right = axes[0]
     x = np.linspace(0, 1, 1201)[:-1]
     left.plot(x, compress(x, np.full_like(x, 0.5), 3, 0.1), color=style.BLUE)
-    left.set(xlabel="first feature (second at .5)", ylabel="hidden value",
-             title="Three levels, slopes a tenth of a level wide")  # fmt: skip
+    left.set(
+        xlabel="first feature (second at .5)",
+        ylabel="hidden value",
+        title="Three levels, slopes a tenth of a level wide",
+    )
     colors = (style.BLUE, style.TEAL, style.ORANGE, style.RED)
     for width, line, color in zip(WIDTHS, total, colors, strict=True):
         right.plot(LEVELS, line, "o-", ms=3.5, color=color, label=f"width {width:g}")

@@ -10,9 +10,14 @@ from matplotlib.figure import Figure
 from evaluation.reproduce import style
 from evaluation.reproduce.experiment import Experiment, Outcome, check
 from toy.geometry import phase_diagrams as phases
+from toy.geometry.dimensionality import represented
 from toy.training.exact import fit_relu
 
 Candidates = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+
+#: Squared projection of the others on a feature, over its squared norm, from which it shares its
+#: dimension; and the relative difference of losses below which two phases tie.
+SHARED, TIE = 0.25, 1e-9
 
 
 def classify(W: np.ndarray) -> np.ndarray:
@@ -20,7 +25,7 @@ def classify(W: np.ndarray) -> np.ndarray:
     last = W[:, -1]
     squared_norm = (last**2).sum(1)
     overlap = ((W[:, :-1] @ last[:, :, None])[..., 0] ** 2).sum(1) / np.maximum(squared_norm, 1e-9)
-    return np.where(squared_norm < 0.25, 0, np.where(overlap > 0.25, 1, 2))
+    return np.where(represented(last), np.where(overlap > SHARED, 1, 2), 0)
 
 
 def _diagram(
@@ -31,8 +36,9 @@ def _diagram(
     P, R = np.meshgrid(p, r)
     importance = np.ones((R.size, n))
     importance[:, -1] = R.ravel()
-    fit = fit_relu(n, m, torch.from_numpy(P.ravel())[:, None], torch.from_numpy(importance),
-                   n_starts=starts)  # fmt: skip
+    fit = fit_relu(
+        n, m, torch.from_numpy(P.ravel())[:, None], torch.from_numpy(importance), n_starts=starts
+    )
     losses = candidates(R, P)
     ordered = np.sort(np.stack(np.broadcast_arrays(*losses.values())), axis=0)
     return {
@@ -48,7 +54,7 @@ def _diagram(
 
 def _agreement(grid: dict[str, np.ndarray]) -> tuple[int, int, float]:
     """Return points that agree, points that are no exact tie, and the widest margin of a miss."""
-    decided = grid["margin"] > 1e-9
+    decided = grid["margin"] > TIE
     misses = decided & (grid["found"] != grid["theory"])
     widest = float(grid["margin"][misses].max(initial=0.0))
     return int(decided.sum() - misses.sum()), int(decided.sum()), widest
@@ -134,8 +140,17 @@ def three_in_two(full: bool) -> Outcome:
     agree, decided, _ = _agreement(grid)
     figure, axes = _draw(grid)
     ax, ratio = axes[0, 2], grid["loss"] / grid["lowest"]
-    mesh = ax.pcolormesh(grid["p"], grid["r"], ratio, cmap="YlGnBu_r", vmin=0.8, vmax=1,
-                         shading="nearest", edgecolors="white", linewidth=0.4)  # fmt: skip
+    mesh = ax.pcolormesh(
+        grid["p"],
+        grid["r"],
+        ratio,
+        cmap="YlGnBu_r",
+        vmin=0.8,
+        vmax=1,
+        shading="nearest",
+        edgecolors="white",
+        linewidth=0.4,
+    )
     ax.set(xscale="log", yscale="log", xlabel="feature density", title="Trained loss / theory")
     ax.invert_xaxis()
     style.plain_log_ticks(ax)

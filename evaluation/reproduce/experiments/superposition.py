@@ -13,6 +13,9 @@ from toy.models.networks import TiedModel
 from toy.training.exact import fit_linear
 
 DENSITIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+#: Superposition below which a feature has a dimension of its own, and bias from which one is
+#: negative rather than off by the fit.
+ALONE, NEGATIVE = 0.05, -0.02
 
 
 def demonstration(full: bool) -> Outcome:
@@ -48,7 +51,7 @@ def _demonstration_facts(W: np.ndarray, b: np.ndarray) -> list[Fact]:
     """Check what the models, densest first, learned."""
     m = W.shape[2]
     count = represented(W).sum(1)
-    orthogonal = (represented(W) & (superposition(W) < 0.05)).sum(1)
+    orthogonal = (represented(W) & (superposition(W) < ALONE)).sum(1)
     used = feature_dimensionality(W).sum(1)
     learned_dense = set(np.flatnonzero(represented(W[0])))
     return [
@@ -86,10 +89,10 @@ def _demonstration_facts(W: np.ndarray, b: np.ndarray) -> list[Fact]:
             "Biases are E x for ignored features when dense, and negative at high sparsity",
             published="p/2 for ignored features; negative biases in superposition",
             ours=f"dense {b[0][m:].min():.3f} to {b[0][m:].max():.3f}; "
-            f"negative ones {_list((b < -0.02).sum(1))}",
+            f"negative ones {_list((b < NEGATIVE).sum(1))}",
             holds=bool(np.abs(b[0][m:] - 0.5).max() < 0.02)
-            and int((b[-1] < -0.02).sum()) >= 8
-            and int((b[1] < -0.02).sum()) == 0,
+            and int((b[-1] < NEGATIVE).sum()) >= 8
+            and int((b[1] < NEGATIVE).sum()) == 0,
             why=".5 ± .02 when dense; none below -.02 at density .3, at least 8 at .001",
         ),
         check(
@@ -105,7 +108,7 @@ def _demonstration_facts(W: np.ndarray, b: np.ndarray) -> list[Fact]:
 
 def _orthogonal(W: np.ndarray) -> list[int]:
     """Features that are represented in a dimension of their own."""
-    return [int(i) for i in np.flatnonzero(represented(W) & (superposition(W) < 0.05))]
+    return [int(i) for i in np.flatnonzero(represented(W) & (superposition(W) < ALONE))]
 
 
 def _draw_demonstration(
@@ -116,8 +119,9 @@ def _draw_demonstration(
     everyone += [
         (w, c, f"ReLU, {100 * (1 - p):g}% sparse") for w, c, p in zip(W, b, DENSITIES, strict=True)
     ]
-    figure, axes = style.panels(2, len(everyone), width=13, height=4.2,
-                                gridspec_kw={"height_ratios": [1, 1.25]})  # fmt: skip
+    figure, axes = style.panels(
+        2, len(everyone), width=13, height=4.2, gridspec_kw={"height_ratios": [1, 1.25]}
+    )
     for column, (w, c, title) in enumerate(everyone):
         beside = np.column_stack([w @ w.T, np.full(len(c), np.nan), c])
         image = style.heat_map(axes[0, column], beside, title)

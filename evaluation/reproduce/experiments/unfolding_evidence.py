@@ -16,6 +16,8 @@ from toy.make import make_problem
 DIMENSION = 20
 FEATURES = (10, 20, 40, 60, 80)
 DENSITIES = (0.02, 0.05, 0.1)
+#: Density up to which the facts are stated, and features a dimension without superposition.
+SPARSE, NO_SUPERPOSITION = 0.05, 0.5
 CALIBRATED = ("planted-16in8-p0.08/v1", "planted-30in10-p0.05/v1", "planted-40in20-p0.05/v1")
 
 
@@ -43,8 +45,8 @@ def detection(full: bool) -> Outcome:
                     }
                 )
     table = pd.DataFrame(rows)
-    sparse = table[table["p"] <= 0.05]
-    alone = sparse[sparse["load"] == 0.5].groupby("reading")["false_alarms"].mean()
+    sparse = table[table["p"] <= SPARSE]
+    alone = sparse[sparse["load"] == NO_SUPERPOSITION].groupby("reading")["false_alarms"].mean()
     loaded = sparse[sparse["load"] == 4].groupby("reading")["false_alarms"].mean()
     codes = sparse[sparse["reading"] == "codes"]
     return Outcome(
@@ -83,8 +85,15 @@ def _draw_detection(table: pd.DataFrame) -> Figure:
         group = table[(table["reading"] == reading) & (table["p"] == p)]
         label = f"{names[reading]}, density {p:g}"
         for panel, column in zip(axes, ("auroc", "false_alarms"), strict=True):
-            panel.plot(group["load"], group[column], marker=marks[p], ms=4.5,
-                       color=colors[reading], label=label, alpha=0.9)  # fmt: skip
+            panel.plot(
+                group["load"],
+                group[column],
+                marker=marks[p],
+                ms=4.5,
+                color=colors[reading],
+                label=label,
+                alpha=0.9,
+            )
     axes[0].set(xlabel="features per dimension", ylabel="AUROC, mean over features")
     axes[1].set(xlabel="features per dimension", ylabel="false alarms at 95% recall")
     axes[1].set_ylim(-0.03, 1)
@@ -135,8 +144,15 @@ def _draw_certificate(trials: pd.DataFrame) -> Figure:
     axes[0].plot([0, top], [0, top], color=style.FAINT, lw=0.8, ls="--")
     for problem, color in colors.items():
         group = trials[trials["problem"] == problem]
-        axes[0].plot(group["outside"], group["upper"], "o", ms=4, alpha=0.75,
-                     color=color, label=problem.removesuffix("/v1"))  # fmt: skip
+        axes[0].plot(
+            group["outside"],
+            group["upper"],
+            "o",
+            ms=4,
+            alpha=0.75,
+            color=color,
+            label=problem.removesuffix("/v1"),
+        )
     axes[0].set(
         xlabel="true probability of a direction outside the list",
         ylabel="certified upper bound (95%)",
@@ -146,8 +162,12 @@ def _draw_certificate(trials: pd.DataFrame) -> Figure:
     axes[0].legend(loc="lower right")
     slack = (trials["upper"] - trials["outside"]).groupby(trials["withheld"])
     place = np.arange(slack.ngroups)
-    axes[1].boxplot([values for _, values in slack], positions=place, widths=0.5,
-                    medianprops={"color": style.ORANGE})  # fmt: skip
+    axes[1].boxplot(
+        [values for _, values in slack],
+        positions=place,
+        widths=0.5,
+        medianprops={"color": style.ORANGE},
+    )
     axes[1].axhline(0, color=style.FAINT, lw=0.8, ls="--")
     axes[1].set_xticks(place, labels=[str(withheld) for withheld, _ in slack])
     axes[1].set(xlabel="features withheld", ylabel="bound less truth")

@@ -15,10 +15,19 @@ from toy.models.networks import TiedModel
 
 #: 1 / (1 - sparsity), the paper's horizontal axis.
 RARITY = np.array([1.0, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 5, 7, 10, 20, 50])
+#: Distances from 1/2 at which a feature's dimensionality, and a model's mean, count as a digon's.
+DIGON, MEAN_DIGON = 0.03, 0.06
+#: Features a dimension from which a model counts as crowded; densities between which the
+#: bound of compressed sensing is held against the models.
+CROWDED, DENSEST, RAREST = 3.5, 0.5, 0.03
 LEVELS = (
-    (1, "1"), (3 / 4, "tetrahedron 3/4"), (2 / 3, "triangle 2/3"), (1 / 2, "digon 1/2"),
-    (2 / 5, "pentagon 2/5"), (3 / 8, "antiprism 3/8"),
-)  # fmt: skip
+    (1, "1"),
+    (3 / 4, "tetrahedron 3/4"),
+    (2 / 3, "triangle 2/3"),
+    (1 / 2, "digon 1/2"),
+    (2 / 5, "pentagon 2/5"),
+    (3 / 8, "antiprism 3/8"),
+)
 
 
 @lru_cache(maxsize=1)
@@ -46,8 +55,8 @@ def dimensions(full: bool) -> Outcome:
     D, alive = feature_dimensionality(W), represented(W)
     used, m = D.sum(1), W.shape[2]
     at = {value: int(np.abs(rarity - value).argmin()) for value in (1, 2, 3, 10)}
-    near_half = float((np.abs(D[at[3]][alive[at[3]]] - 0.5) < 0.03).mean())
-    sticky = rarity[np.abs(D_star - 0.5) < 0.06]
+    near_half = float((np.abs(D[at[3]][alive[at[3]]] - 0.5) < DIGON).mean())
+    sticky = rarity[np.abs(D_star - 0.5) < MEAN_DIGON]
     return Outcome(
         [
             check(
@@ -120,13 +129,14 @@ def compressed_sensing(full: bool) -> Outcome:
     rarity, grown = _models(full)
     p, m = 1 / rarity, grown.W.shape[2]
     count = represented(grown.W).sum(1)
-    within = (p <= 0.5) & (p >= 0.03)
+    within = (p <= DENSEST) & (p >= RAREST)
     kappa = count * p * np.log(1 / p) / m
     figure, axes = style.panels(1, 2, width=9, height=3)
     left, right = axes[0]
     left.plot(rarity[1:], count[1:], "o-", color=style.BLUE, ms=4, label="features learned")
-    left.plot(rarity[1:], m / (p * np.log(1 / p))[1:], color=style.FAINT, ls="--",
-              label="m / (p ln 1/p)")  # fmt: skip
+    left.plot(
+        rarity[1:], m / (p * np.log(1 / p))[1:], color=style.FAINT, ls="--", label="m / (p ln 1/p)"
+    )
     left.set(title="Features in superposition", yscale="log")
     left.legend(loc="lower right")
     right.plot(rarity[1:], kappa[1:], "o-", color=style.ORANGE, ms=4)
@@ -178,7 +188,7 @@ def adversarial(full: bool) -> Outcome:
     ratio, rescaled = (np.array(excess) / excess[0]).T
     per_dimension = 1 / dimensions_per_feature(grown.W)
     shared = float(np.corrcoef(ratio, per_dimension)[0, 1])
-    dense = per_dimension >= 3.5
+    dense = per_dimension >= CROWDED
     figure = _draw_adversarial(rarity, ratio, per_dimension, shared)
     return Outcome(
         [
@@ -203,9 +213,12 @@ def adversarial(full: bool) -> Outcome:
             ),
         ],
         figure,
-        {"rarity": style.thin(rarity), "ratio": style.thin(ratio),
-         "features_per_dimension": style.thin(per_dimension)},
-    )  # fmt: skip
+        {
+            "rarity": style.thin(rarity),
+            "ratio": style.thin(ratio),
+            "features_per_dimension": style.thin(per_dimension),
+        },
+    )
 
 
 def _draw_adversarial(
@@ -214,16 +227,25 @@ def _draw_adversarial(
     figure, axes = style.panels(1, 2, width=9, height=3.1)
     left, right = axes[0]
     left.plot(rarity, ratio, "o-", color=style.RED, ms=4, label="vulnerability")
-    left.plot(rarity, per_dimension / per_dimension[0], "o-", color=style.BLUE, ms=4,
-              label="features per dimension")  # fmt: skip
+    left.plot(
+        rarity,
+        per_dimension / per_dimension[0],
+        "o-",
+        color=style.BLUE,
+        ms=4,
+        label="features per dimension",
+    )
     left.set(xscale="log", yscale="log", xlabel="1 / (1 - S)", title="Relative to dense features")
     style.plain_log_ticks(left)
     left.set_xticks([1, 2, 5, 10, 20, 50])
     left.set_yticks([1, 2, 5, 10])
     left.legend()
     right.plot(per_dimension, ratio, "o", color=style.RED, ms=5)
-    right.set(xlabel="features per dimension 1 / D*", ylabel="vulnerability",
-              title=f"They go together (r = {shared:.3f})")  # fmt: skip
+    right.set(
+        xlabel="features per dimension 1 / D*",
+        ylabel="vulnerability",
+        title=f"They go together (r = {shared:.3f})",
+    )
     for ax in (left, right):
         ax.grid(True)
     return figure

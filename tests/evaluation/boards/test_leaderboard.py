@@ -92,9 +92,11 @@ def test_a_crash_never_raises_a_rank(records):
 
 def test_a_method_below_chance_gains_nothing_by_failing(records):
     rows = _changed(
-        records(n_problems=2), lambda r: r.method == "delta",
-        status="ok", metrics=dict.fromkeys(METRICS, 0.0),
-    )  # fmt: skip
+        records(n_problems=2),
+        lambda r: r.method == "delta",
+        status="ok",
+        metrics=dict.fromkeys(METRICS, 0.0),
+    )
     failed = _changed(rows, lambda r: r.method == "delta")
     skills = [_methods(board(r).tracks["blind"]).loc["delta", "skill"] for r in (rows, failed)]
     assert skills == [0, 0]
@@ -144,10 +146,16 @@ def test_times_taken_among_more_cells_are_called_out(records):
 def test_of_two_records_of_a_cell_the_later_counts(records):
     rows = records(n_problems=1, seeds=(0,))
     newer = [
-        r.model_copy(update={"key": "n" + r.key, "started_at": "2026-02-01T00:00:00Z",
-                             "metrics": {**r.metrics, PRIMARY: 0.123}})
-        for r in rows if r.method == "beta"
-    ]  # fmt: skip
+        r.model_copy(
+            update={
+                "key": "n" + r.key,
+                "started_at": "2026-02-01T00:00:00Z",
+                "metrics": {**r.metrics, PRIMARY: 0.123},
+            }
+        )
+        for r in rows
+        if r.method == "beta"
+    ]
     for order in (rows + newer, newer + rows):
         found = board(order)
         assert _methods(found.tracks["blind"]).loc["beta", PRIMARY] == pytest.approx(0.123)
@@ -159,8 +167,10 @@ def test_few_problems_are_not_tested_and_the_board_says_why(records):
     assert one.p_values is None and np.isnan(one.table["skill_low"]).all()
     assert any("no intervals" in note for note in one.notes)
     assert any("need 8 problems before" in note for note in one.notes)
-    assert any("say nothing of other problems" in n
-               for n in board(records(n_problems=1)).tracks["blind"].notes)  # fmt: skip
+    assert any(
+        "say nothing of other problems" in n
+        for n in board(records(n_problems=1)).tracks["blind"].notes
+    )
     three = board(records(n_problems=3)).tracks["blind"]
     assert three.p_values is None and np.isfinite(_methods(three)["skill_low"]).all()
     assert any("intervals are rough" in note for note in three.notes)
@@ -190,9 +200,11 @@ def test_controls_of_one_track_serve_the_other(records):
 def test_a_metric_that_tells_nothing_somewhere_is_not_counted_there(records):
     hard = "tree-256in64/v1"
     rows = _changed(
-        records(), lambda r: r.method == CHANCE and r.problem == hard,
-        status="ok", metrics={name: m.best for name, m in METRICS.items()},
-    )  # fmt: skip
+        records(),
+        lambda r: r.method == CHANCE and r.problem == hard,
+        status="ok",
+        metrics={name: m.best for name, m in METRICS.items()},
+    )
     found = board(rows).tracks["blind"]
     assert hard not in found.by_problem.columns and found.by_problem.shape[1] == 7
     assert any(f"on {hard}: not counted there" in note for note in found.notes)
@@ -200,9 +212,11 @@ def test_a_metric_that_tells_nothing_somewhere_is_not_counted_there(records):
 
 def test_a_metric_that_tells_nothing_anywhere_ranks_nobody(records):
     rows = _changed(
-        records(n_problems=2), lambda r: r.method == CHANCE,
-        status="ok", metrics={name: m.best for name, m in METRICS.items()},
-    )  # fmt: skip
+        records(n_problems=2),
+        lambda r: r.method == CHANCE,
+        status="ok",
+        metrics={name: m.best for name, m in METRICS.items()},
+    )
     methods = _methods(board(rows).tracks["blind"])
     assert (methods["skill"] == 0).all() and (methods["rank"] == 1).all()
 

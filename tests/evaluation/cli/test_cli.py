@@ -84,9 +84,11 @@ def test_list_names_all(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     from evaluation.scoring.metrics import METRICS
 
     names = {
-        "methods": unfold.list_methods, "problems": toy.list_problems,
-        "metrics": lambda: list(METRICS), "suites": list_suites,
-    }  # fmt: skip
+        "methods": unfold.list_methods,
+        "problems": toy.list_problems,
+        "metrics": lambda: list(METRICS),
+        "suites": list_suites,
+    }
     assert _unfold("list", kind) == 0
     shown = "".join(char for char in capsys.readouterr().out if char.isalnum())
     for name in names[kind]()[:3]:

@@ -16,15 +16,26 @@ from evaluation.report.verdict import failures, join, verdicts
 from evaluation.scoring.metrics import PRIMARY
 
 HOSTILE = [
-    "<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "| a | b |\n# heading",
-    "=HYPERLINK(\"http://example.org\")", "`code` **bold** [link](javascript:alert(1))",
-    "long-" * 40, "$x^2$ & <b>", "\u202eright to left", "{{ 7*7 }}",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "| a | b |\n# heading",
+    '=HYPERLINK("http://example.org")',
+    "`code` **bold** [link](javascript:alert(1))",
+    "long-" * 40,
+    "$x^2$ & <b>",
+    "\u202eright to left",
+    "{{ 7*7 }}",
+]
 
 
 def _broken(records, method="delta"):
-    changes = {"status": "timeout", "metrics": {}, "reason": "Killed after 60 s.",
-               "traceback": "Traceback: <b>boom</b>", "log_tail": "last words"}  # fmt: skip
+    changes = {
+        "status": "timeout",
+        "metrics": {},
+        "reason": "Killed after 60 s.",
+        "traceback": "Traceback: <b>boom</b>",
+        "log_tail": "last words",
+    }
     return [
         r.model_copy(update=changes) if r.method == method and r.seed == 1 else r for r in records
     ]
@@ -39,9 +50,14 @@ def written(records, tmp_path_factory):
 
 def test_every_file_is_written_and_nothing_else(written):
     assert sorted(path.name for path in written.iterdir()) == [
-        "cells.csv", "cells.parquet", "leaderboard.csv", "leaderboard.md", "leaderboard.tex",
-        "report.html", "timings.csv",
-    ]  # fmt: skip
+        "cells.csv",
+        "cells.parquet",
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.tex",
+        "report.html",
+        "timings.csv",
+    ]
 
 
 def test_same_records_in_any_order_give_the_same_bytes(records, written, tmp_path):
@@ -53,9 +69,15 @@ def test_same_records_in_any_order_give_the_same_bytes(records, written, tmp_pat
 
 def test_times_never_reach_the_tables_that_must_be_reproducible(records, written, tmp_path):
     slower = [
-        r.model_copy(update={"fit_seconds": r.fit_seconds and 9 * r.fit_seconds, "peak_bytes": 1,
-                             "started_at": "2027-01-01T00:00:00Z"}) for r in _broken(records())
-    ]  # fmt: skip
+        r.model_copy(
+            update={
+                "fit_seconds": r.fit_seconds and 9 * r.fit_seconds,
+                "peak_bytes": 1,
+                "started_at": "2027-01-01T00:00:00Z",
+            }
+        )
+        for r in _broken(records())
+    ]
     paths = write_report(tmp_path, slower)
     for name in ("leaderboard.csv", "cells.csv"):
         assert paths[name].read_bytes() == (written / name).read_bytes()
@@ -65,8 +87,9 @@ def test_times_never_reach_the_tables_that_must_be_reproducible(records, written
 def test_csv_has_a_row_a_method_and_a_row_a_cell_with_its_reason(records, written):
     boards = list(csv.DictReader(io.StringIO((written / "leaderboard.csv").read_text())))
     assert [(r["track"], r["rank"], r["method"]) for r in boards[:2]] == [
-        ("blind", "1", "alpha"), ("blind", "2", "beta")
-    ]  # fmt: skip
+        ("blind", "1", "alpha"),
+        ("blind", "2", "beta"),
+    ]
     cells = list(csv.DictReader(io.StringIO((written / "cells.csv").read_text())))
     assert len(cells) == len(records())
     failed = [row for row in cells if row["status"] == "timeout"]
@@ -77,9 +100,10 @@ def test_csv_has_a_row_a_method_and_a_row_a_cell_with_its_reason(records, writte
 def test_methods_of_different_skill_are_never_called_tied(records):
     rows = [
         r.model_copy(update={"metrics": {**r.metrics, PRIMARY: 0.0}})
-        if r.method == "two" and r.problem.startswith("tree") else r
+        if r.method == "two" and r.problem.startswith("tree")
+        else r
         for r in records({"one": 0.6, "two": 0.62, "three": 0.1}, tracks=("blind",))
-    ]  # fmt: skip
+    ]
     sentence = verdicts(board(rows))["blind"]
     assert sentence.startswith("one has the greatest mean skill")
     assert "two (" in sentence and "cannot be told apart" in sentence
@@ -151,9 +175,10 @@ def test_the_data_in_the_page_are_the_board(records, written):
 def test_hostile_names_do_no_harm(records, tmp_path, name):
     rows = [
         r.model_copy(update={"method": name, "reason": name, "family": name})
-        if r.method == "beta" else r
+        if r.method == "beta"
+        else r
         for r in records(n_problems=2, seeds=(0,), tracks=("blind",))
-    ]  # fmt: skip
+    ]
     harmless = [r.model_copy(update={"method": "z" * 9}) if r.method == name else r for r in rows]
     paths = write_report(tmp_path / "hostile", rows, figures=("svg",) if "$" in name else ())
     plain = write_report(tmp_path / "plain", harmless)
@@ -178,8 +203,11 @@ def test_figures_are_drawn_and_deterministic(records, tmp_path):
     rows = records(tracks=("blind",))
     first = write_report(tmp_path / "a", rows, figures=("png", "svg"))
     again = write_report(tmp_path / "b", rows[::-1], figures=("png", "svg"))
-    names = {f"{kind}-blind.{suffix}" for kind in ("board", "problems", "ranks")
-             for suffix in ("png", "svg")}  # fmt: skip
+    names = {
+        f"{kind}-blind.{suffix}"
+        for kind in ("board", "problems", "ranks")
+        for suffix in ("png", "svg")
+    }
     assert names <= set(first)
     for name in names:
         assert first[name].read_bytes() == again[name].read_bytes(), name
@@ -195,9 +223,10 @@ def test_an_unknown_figure_format_is_refused(records, tmp_path):
 def test_a_baseline_adds_its_comparison(records, tmp_path):
     better = [
         r.model_copy(update={"metrics": {n: v - 0.1 for n, v in r.metrics.items()}})
-        if r.method == "beta" else r
+        if r.method == "beta"
+        else r
         for r in records()
-    ]  # fmt: skip
+    ]
     paths = write_report(tmp_path, records(), baseline=better)
     for name in ("report.html", "leaderboard.md"):
         text = paths[name].read_text()

@@ -19,14 +19,36 @@ DIFFER = {
     "privileged-basis": {"last"},
 }
 
-QUICK = ["linear-pca", "polytopes", "polygon-energies", "confused-phase", "decomposition-scores",
-         "nonlinear-compression", "collapse"]  # fmt: skip
+QUICK = [
+    "linear-pca",
+    "polytopes",
+    "polygon-energies",
+    "confused-phase",
+    "decomposition-scores",
+    "nonlinear-compression",
+    "collapse",
+]
 SLOW = [
-    "intro", "phase-2-1", "phase-3-2", "pentagon-digon", "demonstration", "correlated-sets",
-    "local-bases", "energy-levels", "dimensions-per-feature", "privileged-basis",
-    "absolute-value", "absolute-value-superposition", "memorisation", "compressed-computation",
-    "absorption", "hedging", "sae-recovery", "adversarial-training", "transformations",
-]  # fmt: skip
+    "intro",
+    "phase-2-1",
+    "phase-3-2",
+    "pentagon-digon",
+    "demonstration",
+    "correlated-sets",
+    "local-bases",
+    "energy-levels",
+    "dimensions-per-feature",
+    "privileged-basis",
+    "absolute-value",
+    "absolute-value-superposition",
+    "memorisation",
+    "compressed-computation",
+    "absorption",
+    "hedging",
+    "sae-recovery",
+    "adversarial-training",
+    "transformations",
+]
 
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)])
