@@ -43,9 +43,13 @@ def cells_per_second(folder: Path) -> float:
     numbers = ",".join(map(str, range(N_CELLS)))
     times: list[float] = []
     run(
-        [SPEC], [f"{plugin}:Nothing[number=[{numbers}]]"], 0, folder / "out", tracks=["blind"],
+        [SPEC],
+        [f"{plugin}:Nothing[number=[{numbers}]]"],
+        0,
+        folder / "out",
+        tracks=["blind"],
         on_progress=lambda _: times.append(time.perf_counter()),
-    )  # fmt: skip
+    )
     return (len(times) - 1) / (times[-1] - times[0])
 
 

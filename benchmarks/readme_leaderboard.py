@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 import evaluation
+from evaluation.boards.leaderboard import board
+from evaluation.report.markdown import escape
+from evaluation.report.verdict import verdicts
+from evaluation.running.store import load_records
 
+SUITE = "leaderboard-v2"
 BEGIN, END = "<!-- leaderboard:begin -->\n", "<!-- leaderboard:end -->"
 COLUMNS = {
     "method": "method",
@@ -21,19 +26,18 @@ COLUMNS = {
 
 
 def main(results: str) -> None:
-    board = evaluation.leaderboard(results)
-    suite = evaluation.get_suite("leaderboard-v1")
+    ranked = board(load_records(results))
+    suite = evaluation.get_suite(SUITE)
     lines = [
         f"`{suite.name}`: {len(suite.problems)} problems, number of features unknown "
-        "to the methods (track `blind`); means over problems.\n"
+        f"to the methods (track `blind`); means over problems. "
+        f"{escape(verdicts(ranked)['blind'])}\n"
     ]
-    shown = {column: title for column, title in COLUMNS.items() if column in board}
-    told = board[board["track"] == "informed"].set_index("method")["skill"]
-    lines.append("| " + " | ".join([*shown.values(), "skill when told the number"]) + " |")
-    lines.append("|" + "---|" * (len(shown) + 1))
-    for row in board[board["track"] == "blind"].to_dict("records"):
+    shown = {column: title for column, title in COLUMNS.items() if column in ranked.table}
+    lines.append("| " + " | ".join(shown.values()) + " |")
+    lines.append("|" + "---|" * len(shown))
+    for row in ranked.tracks["blind"].table.to_dict("records"):
         cells = [f"{row[c]:.2f}" if isinstance(row[c], float) else str(row[c]) for c in shown]
-        cells.append(f"{told[row['method']]:.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     readme = Path("README.md")
     text = readme.read_text()

@@ -53,9 +53,13 @@ def sae_lens(architecture: str, share: float = 1.0, **options: Any) -> Peer:
         def method(n_steps: int) -> SAELensAutoencoder:
             counted = {} if "l1_coefficient" in options else {"n_active": max(1.0, share * active)}
             return SAELensAutoencoder(
-                k, architecture=architecture, n_steps=n_steps, batch_size=BATCH, options=options,
+                k,
+                architecture=architecture,
+                n_steps=n_steps,
+                batch_size=BATCH,
+                options=options,
                 **counted,
-            )  # fmt: skip
+            )
 
         method(20).fit(X)
         start = time.process_time()

@@ -21,9 +21,14 @@ import unfold
 from evaluation.scoring.score import score
 
 METHODS = (
-    "recover", "cumulants", "consensus", "alternating", "ksvd", "topk-sae",
+    "recover",
+    "cumulants",
+    "consensus",
+    "alternating",
+    "ksvd",
+    "topk-sae",
     "sklearn-dictionary-learning",
-)  # fmt: skip
+)
 DENSITIES = (0.025, 0.05, 0.1, 0.2, 0.3)
 SAMPLES = (1000, 3000, 10_000, 30_000, 100_000, 300_000)
 PATIENCE = 60.0
@@ -60,10 +65,15 @@ def draw(table: pd.DataFrame, path: Path) -> None:
             solved["density"] * shift, solved["n"], marker=markers[i % 7], label=method, lw=1.8
         )
     axes.set(
-        xscale="log", yscale="log", xlabel="density of features", xticks=DENSITIES,
-        xticklabels=[f"{p:g}" for p in DENSITIES], ylim=(700, 450_000),
-        ylabel="samples until f1@.9 ≥ .99", title="80 features in 20 dimensions",
-    )  # fmt: skip
+        xscale="log",
+        yscale="log",
+        xlabel="density of features",
+        xticks=DENSITIES,
+        xticklabels=[f"{p:g}" for p in DENSITIES],
+        ylim=(700, 450_000),
+        ylabel="samples until f1@.9 ≥ .99",
+        title="80 features in 20 dimensions",
+    )
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, frameon=False)
