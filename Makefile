@@ -2,15 +2,22 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-SUITE  ?= leaderboard-v1
+SUITE  ?= leaderboard-v2
 OUT    ?= results/leaderboard
 JOBS   ?= auto
 READY  := $(VENV)/.ready
 
-.PHONY: help leaderboard test test-slow lint format clean
+.PHONY: help leaderboard docs site test test-slow lint format clean
 
 leaderboard: $(READY)  ## train toys, run methods, print the leaderboard, write report.html
 	$(BIN)/unfold run -s $(SUITE) -o $(OUT) --report
+
+docs: $(READY)  ## the documentation as pages, site/docs/index.html; a broken link is an error
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(BIN)/python -m sphinx -q -W --keep-going docs site/docs
+
+site: docs  ## the published boards and the documentation as pages, site/index.html
+	$(BIN)/unfold site -o site
 
 help:  ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,4 +45,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:  ## remove what was made
-	rm -rf $(VENV) results reproduction .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) results reproduction site docs/reference .mypy_cache .ruff_cache .pytest_cache dist build

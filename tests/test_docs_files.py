@@ -18,9 +18,13 @@ def _blocks(page: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("activations.md", "store"), ("activations.md", "capture"), ("dictionaries.md", "load"),
-     ("dictionaries.md", "save")],
-)  # fmt: skip
+    [
+        ("activations.md", "store"),
+        ("activations.md", "capture"),
+        ("dictionaries.md", "load"),
+        ("dictionaries.md", "save"),
+    ],
+)
 def test_the_code_of_a_page_runs(page: str, name: str, tmp_path: Path) -> None:
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])

@@ -87,8 +87,15 @@ def test_old_names_are_answered_and_are_no_second_method(old: str, new: str) -> 
     with pytest.warns(FutureWarning, match=new):
         assert unfold.get_method(old) is unfold.get_method(new)
     assert [choice.path for choice in parse_methods([old, new])] == [new]
-    record = Record(key="k", problem="p", method=f"{old}[a=1]", method_path=old, seed=0,
-                    track="blind", status="ok")  # fmt: skip
+    record = Record(
+        key="k",
+        problem="p",
+        method=f"{old}[a=1]",
+        method_path=old,
+        seed=0,
+        track="blind",
+        status="ok",
+    )
     assert record.method == f"{new}[a=1]" == current_name(f"{old}[a=1]")
 
 
