@@ -14,7 +14,7 @@ from unfold.methods.ica.cumulants import cumulants
 from unfold.methods.ica.joint_cumulants import JointCumulants
 from unfold.methods.ica.subspace_power import replicated
 from unfold.pipeline.recover import Recover
-from unfold.sparse_coding.description_length import description_length
+from unfold.sparse_coding.description_length import description_length, numbers_nats
 
 #: Samples that the sweep of description lengths looks at, and sizes per dimension it starts with.
 SWEPT, SIZES = 5000, (0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8)
@@ -58,7 +58,8 @@ def by_description_length(X: np.ndarray, random_state: Any) -> int:
     def measure(k: int) -> float:
         if k not in nats:
             D = learner.alternate(learnt, drawn_samples(learnt, k, rng), chosen.n_active_, rng)
-            nats[k] = description_length(judges, D, chosen.n_active_, positive=chosen.positive_)
+            of_samples = description_length(judges, D, chosen.n_active_, positive=chosen.positive_)
+            nats[k] = of_samples + numbers_nats(D.size, len(X))
         return nats[k]
 
     sizes = sorted({max(1, round(size * X.shape[1])) for size in SIZES})

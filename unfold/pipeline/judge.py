@@ -14,7 +14,12 @@ from unfold.methods.dictionary_learning.refinement import (
     used_enough,
 )
 from unfold.pipeline.split import POLISH, Split
-from unfold.sparse_coding.description_length import FLOOR, description_length, shortest
+from unfold.sparse_coding.description_length import (
+    FLOOR,
+    description_length,
+    numbers_nats,
+    shortest,
+)
 
 REFINED = " + refinement at the noise"
 
@@ -190,12 +195,10 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     Y = (X if candidate.offset is None else X - candidate.offset) @ span
     D = candidate.dictionary @ span
     spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
-    # the numbers of a model, each to the precision that the samples warrant
-    number = 0.5 * np.log(len(split.X)) / len(split.X)
     r = span.shape[1]
-    gaussian = gaussian_nats(X @ span) + number * r * (r + 1) / 2
+    gaussian = gaussian_nats(X @ span) + numbers_nats(r * (r + 1) // 2, len(split.X))
     found = shortest(Y, D, positive=candidate.positive)
-    best = found.nats + number * D.size
+    best = found.nats + numbers_nats(D.size, len(split.X))
     explained = 1 - float(np.mean(np.sum((Y - found.codes @ D) ** 2, axis=1))) / spread
     tolerance = candidate.evidence.get("tolerance", 1.0)
     certified = candidate.sure and candidate.road.startswith(DENSE)

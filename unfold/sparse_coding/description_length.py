@@ -159,6 +159,16 @@ def nats(
     )
 
 
+def numbers_nats(count: int, n_samples: float) -> float:
+    """Return the nats a sample of ``count`` fitted numbers, each as precise as samples warrant.
+
+    References
+    ----------
+    Schwarz (1978), Estimating the dimension of a model.
+    """
+    return 0.5 * count * float(np.log(max(2.0, n_samples))) / max(2.0, n_samples)
+
+
 def variances(X: np.ndarray, left: np.ndarray) -> tuple[float, float]:
     """Return the variance of a coordinate of the residual over most samples, and over all."""
     floor = max(FLOOR * float(X.var(axis=0).mean()), np.finfo(np.float64).tiny)

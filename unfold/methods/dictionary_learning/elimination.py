@@ -1,20 +1,28 @@
 """Which atoms pay for themselves: backward elimination by description length."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from unfold.deadline import check_time
-from unfold.sparse_coding.description_length import on_nats, sample_nats, variances, within
+from unfold.sparse_coding.description_length import (
+    numbers_nats,
+    on_nats,
+    sample_nats,
+    variances,
+    within,
+)
 
 #: Atoms that are tried at a time, and cosine from which two are not: each might be the other's
 #: substitute.
 TOGETHER, ALIKE = 16, 0.3
 #: Active atoms that a sample may win or lose by one atom less: beyond, a pursuit has failed.
 MORE = 1.0
-#: Samples by which an atom is tried, at most.
-TRIED = 512
+#: Samples by which an atom is tried, at most; those of a first look, and standard errors of their
+#: mean from which that look decides.
+TRIED, GLANCE, DOUBT = 512, 32, 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +111,7 @@ def eliminate(
     variance = variances(X, left)[1]
     price = Price(error, variance, on_nats(codes, variance, signed=not positive), positive)
     supports, nats = price.of(X, Atoms(np.arange(len(D)), D, gram))
-    own = 0.5 * X.shape[1] * np.log(max(2.0, weight * len(X))) / weight
+    own = len(X) * numbers_nats(X.shape[1], weight * len(X))
     most = MORE * float(np.median(price.on))
     waiting = [int(j) for j in order if kept[j]]
     while waiting and kept.sum() > max(least, 1):
@@ -115,21 +123,37 @@ def eliminate(
         if not len(places):
             break
         atoms = Atoms(places, D[places], gram[np.ix_(places, places)])
+
+        def lost(some: np.ndarray, atoms: Atoms = atoms) -> np.ndarray:
+            return np.clip(price.of(X[some], atoms)[1] - nats[some], -most, most)
+
         for j in block:
             users = np.flatnonzero((supports == j).any(axis=1))
-            some = users[:: max(1, -(-len(users) // TRIED))]
-            if len(some):
-                new, longer = price.of(X[some], atoms)
-                lost = np.clip(longer - nats[some], -most, most)
-                if float(lost.mean()) * len(users) >= own:
-                    continue
-                if len(some) < len(users):
-                    new, longer = price.of(X[users], atoms)
-                supports, nats[users] = _replaced(supports, users, new), longer
+            if _pays(lost, users, own):
+                continue
+            if len(users):
+                new, nats[users] = price.of(X[users], atoms)
+                supports = _replaced(supports, users, new)
             kept[j] = False
             if kept.sum() <= max(least, 1):
                 break
     return kept
+
+
+def _pays(lost: Callable[[np.ndarray], np.ndarray], users: np.ndarray, own: float) -> bool:
+    """Tell whether what the users of an atom lose without it comes to what it costs.
+
+    A few users are asked first; more of them where their answer leaves a doubt.
+    """
+    for size in (GLANCE, TRIED):
+        some = users[:: max(1, -(-len(users) // size))]
+        if not len(some):
+            return False
+        losses = lost(some) * len(users)
+        doubt = DOUBT * float(losses.std()) / np.sqrt(len(some))
+        if len(some) == len(users) or abs(float(losses.mean()) - own) > doubt:
+            break
+    return float(losses.mean()) >= own
 
 
 def _apart(gram: np.ndarray, waiting: list[int]) -> tuple[list[int], list[int]]:
