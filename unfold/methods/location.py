@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from unfold.arrays import row_keys
+
 #: Samples that the centre is computed from, at most, and steps of its iteration.
 SAMPLES, STEPS = 20_000, 30
 #: Distances below this share of the median one count as that: a sample that is the median itself
@@ -124,8 +126,7 @@ def repeated_sample(X: np.ndarray) -> np.ndarray | None:
     Of some that occur about as often, padding for instance, it is the one in the middle of the
     others. Where many do, samples are drawn from a list, or codes take few values.
     """
-    keys = np.ascontiguousarray(X).view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
-    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    _, first, counts = np.unique(row_keys(X), return_index=True, return_counts=True)
     often = counts >= max(REPEATS, RIVAL * counts.max())
     if not 0 < often.sum() <= RIVALS:
         return None

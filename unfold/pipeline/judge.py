@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import stats
 
 from unfold.arrays import unit_rows
 from unfold.methods.codes import pursue
@@ -13,7 +14,7 @@ from unfold.methods.dictionary_learning.refinement import (
     refine_noisy,
     used_enough,
 )
-from unfold.pipeline.split import POLISH, Split
+from unfold.pipeline.split import POLISH, Split, spanned
 from unfold.sparse_coding.description_length import (
     FLOOR,
     description_length,
@@ -36,6 +37,8 @@ class Candidate:
     n_iter: int = 1
     sure: bool = True
     positive: bool = True
+    #: whether all features are active at once, so that few atoms do not suffice
+    dense: bool = False
     #: what is subtracted before coding; None is nothing
     offset: np.ndarray | None = None
 
@@ -124,8 +127,6 @@ def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
     return other if nats(other) < nats(one) else one
 
 
-#: Candidates for dense codes, whose evidence is their own: few atoms do not suffice there.
-DENSE = ("joint cumulants", "independent features of sets")
 #: Held-out samples that are coded to weigh a candidate.
 WEIGHED = 2_000
 #: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise.
@@ -143,7 +144,7 @@ class Judgement:
     Attributes
     ----------
     nats : float
-        Length of a sample's description by few atoms and a Gaussian residual.
+        Length of a sample's description by few atoms and a Gaussian residual, or by sources.
     saved : float
         Nats less than a Gaussian of the data's covariance needs: structure beyond covariance.
     explained : float
@@ -200,20 +201,30 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     found = shortest(Y, D, positive=candidate.positive)
     best = found.nats + numbers_nats(D.size, len(split.X))
     explained = 1 - float(np.mean(np.sum((Y - found.codes @ D) ** 2, axis=1))) / spread
+    if candidate.dense and len(D) == r:
+        linear = sources_nats(Y, D) + numbers_nats(D.size, len(split.X))
+        # as many directions as dimensions leave nothing
+        best, explained = (linear, 1.0) if linear < best else (best, explained)
     tolerance = candidate.evidence.get("tolerance", 1.0)
-    certified = candidate.sure and candidate.road.startswith(DENSE)
+    certified = candidate.sure and candidate.dense
     exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
     exact |= 1 - explained <= EXACT**2
     return Judgement(best, gaussian - best, explained, exact, candidate.positive, certified)
 
 
-def spanned(X: np.ndarray) -> np.ndarray:
-    """Return a basis (d, r) of the directions in which samples vary beyond rounding.
+def sources_nats(X: np.ndarray, D: np.ndarray) -> float:
+    """Return the mean nats, in the units of `nats`, of samples as sources of as many directions.
 
-    A coordinate that never changes costs nothing to describe, and must not count as explained.
+    Each source has the entropy that the gaps between its sorted values tell.
+
+    References
+    ----------
+    Ebrahimi, Pflughoeft & Soofi 1994, Two measures of sample entropy.
     """
-    values, axes = np.linalg.eigh(np.cov(X, rowvar=False).reshape(X.shape[1], X.shape[1]))
-    return np.asarray(axes[:, values > FLOOR * values.max()])
+    sources = X @ np.linalg.inv(D)
+    entropies = stats.differential_entropy(sources, method="ebrahimi")
+    volume = float(np.linalg.slogdet(D)[1])
+    return float(np.sum(entropies - stats.norm.entropy())) + volume
 
 
 def gaussian_nats(X: np.ndarray) -> float:

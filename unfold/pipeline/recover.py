@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unfold.io.formats.encoder import Encoder
+from unfold.arrays import to_numpy
+from unfold.io.formats.encoder import Encoder, Identity
 from unfold.io.formats.solved import Sparsest
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.clustering.one_sparse import frequent, ray_directions
@@ -16,6 +17,7 @@ from unfold.pipeline.candidates.alternating import by_alternating
 from unfold.pipeline.candidates.consensus import agreement
 from unfold.pipeline.candidates.cumulants import by_moments
 from unfold.pipeline.candidates.hierarchy import by_hierarchy
+from unfold.pipeline.candidates.independent_components import by_independent_components
 from unfold.pipeline.candidates.independent_subspaces import by_independent_subspaces
 from unfold.pipeline.candidates.mean_shift import by_mean_shift
 from unfold.pipeline.candidates.one_sparse import (
@@ -25,7 +27,7 @@ from unfold.pipeline.candidates.one_sparse import (
 )
 from unfold.pipeline.candidates.online import by_online, twofold
 from unfold.pipeline.candidates.tail_power import by_tail_power
-from unfold.pipeline.judge import DENSE, Candidate, better, explains_more, refined
+from unfold.pipeline.judge import Candidate, better, explains_more, refined
 from unfold.pipeline.race import Race
 from unfold.pipeline.split import Split
 
@@ -82,7 +84,9 @@ def together(split: Split) -> Candidate | None:
 class Recover(Encoded):
     """The recommended pipeline: a race of candidates that held-out samples decide.
 
-    Samples of single features come first; where they are all there is, nothing else need run.
+    Independent components come first, where there are no more of them than dimensions and all are
+    active all the time; then samples of single features. Where either are all there is, nothing
+    else need run.
     Then an online dictionary fits the offset with its atoms, and keeps those that pay for
     themselves: a floor for whatever follows. About that offset come the structures that can be
     told exactly: rank-one points of cumulants, clusters of samples, hierarchies, tails, joint
@@ -155,6 +159,8 @@ class Recover(Encoded):
     def _race(self, split: Split, end: float) -> Race:
         """Run candidates from the cheapest on, until nothing is left that could win."""
         race = Race(split, end, self.progress)
+        if race.run("independent components", lambda: by_independent_components(split)):
+            return race
         race.run("one-sparse samples", lambda: single_features(split))
         if race.judgement is not None and race.judgement.explained >= ALL:
             return race
@@ -198,11 +204,12 @@ class Recover(Encoded):
         self.evidence_ = {**best.evidence, **judgement.row()}
         self.confidence_ = best.confidence[order]
         self.noise_ = best.noise * unit
+        self._linear_codes = best.dense and len(order) <= best.dictionary.shape[1]
         self.n_iter_ = best.n_iter
         self.candidates_ = race.rows
         if race.stopped:
             self.status_ = FitStatus.MAX_ITER
-        elif not best.sure or not (judgement.saved > 0 or best.road.startswith(DENSE)):
+        elif not best.sure or not (judgement.saved > 0 or best.dense):
             self.status_ = FitStatus.STALLED
 
     @property
@@ -211,6 +218,8 @@ class Recover(Encoded):
         return self.road_
 
     def _encoder(self) -> Encoder:
+        if self._linear_codes:
+            return self._linear(np.linalg.pinv(to_numpy(self.components_)), Identity())
         return Sparsest(float(self.noise_), bool(self.positive_))
 
 

@@ -5,15 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from unfold.arrays import row_keys
 from unfold.methods.active_samples import unit_samples
 from unfold.methods.clustering.one_sparse import repeated_point
 from unfold.methods.codes import pursue
+from unfold.sparse_coding.description_length import FLOOR
 
 #: Samples a polish looks at, and held-out ones that judge.
 POLISH, HELD_OUT = 15_000, 4_000
 
 #: Distance, in the largest standard deviation of a coordinate, at which two offsets are one.
 NEAR = 0.1
+#: Share of distinct rows, of all but the most frequent one, below which samples were drawn from a
+#: list.
+DRAWN_ONCE = 0.5
 #: Samples below which cumulants of third and higher order say little.
 FEW = 10_000
 
@@ -57,6 +62,7 @@ class Split:
             raise ValueError(
                 "All samples are equal: there is no direction to find in constant data."
             )
+        X = once(X)
         found = repeated_point(X)
         bias = np.zeros(X.shape[1]) if found is None else found
         Y = X if not bias.any() else (X - bias).astype(X.dtype)
@@ -94,3 +100,27 @@ class Split:
     def evidence(self, D: np.ndarray, tolerance: float) -> float:
         """Return the share of held-out samples that few atoms fit within a tolerance."""
         return pursue(unit_samples(self.held_out), D, self.few_atoms, tolerance).share
+
+
+def spanned(X: np.ndarray) -> np.ndarray:
+    """Return a basis (d, r) of the directions in which samples vary beyond rounding.
+
+    A coordinate that never changes costs nothing to describe, and must not count as explained.
+    """
+    values, axes = np.linalg.eigh(np.cov(X, rowvar=False).reshape(X.shape[1], X.shape[1]))
+    return np.asarray(axes[:, values > FLOOR * values.max()])
+
+
+def once(X: np.ndarray) -> np.ndarray:
+    """Return samples without copies, where they were drawn again and again from a list of a few.
+
+    A copy of a sample is not parallel to it, and not held out. The most frequent one keeps its
+    copies: it may be the silent one.
+    """
+    _, first, place, counts = np.unique(
+        row_keys(X), return_index=True, return_inverse=True, return_counts=True
+    )
+    silent = int(counts.argmax())
+    if len(first) - 1 > DRAWN_ONCE * (len(X) - counts[silent]):
+        return X
+    return X[np.union1d(first, np.flatnonzero(place == silent))]

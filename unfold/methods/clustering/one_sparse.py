@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from unfold.arrays import unit_rows
+from unfold.arrays import row_keys, unit_rows
 from unfold.io.formats.encoder import Encoder
 from unfold.io.formats.solved import Sparsest
 from unfold.methods.active_samples import REPEATING, active_samples
@@ -149,8 +149,7 @@ def repeated_point(X: np.ndarray, least: int = 4) -> np.ndarray | None:
 
     Where no feature is active the activation is the bias itself, again and again.
     """
-    keys = np.ascontiguousarray(X).view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
-    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    _, first, counts = np.unique(row_keys(X), return_index=True, return_counts=True)
     top = int(counts.argmax())
     return np.asarray(X[first[top]], np.float64) if counts[top] >= least else None
 

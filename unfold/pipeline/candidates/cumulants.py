@@ -36,7 +36,7 @@ def by_moments(split: Split, rays: np.ndarray) -> Candidate:
     by_fit = Candidate(
         "joint cumulants", dense, value / (value + price), measured, n_iter=fit.n_iter,
         # on few samples anything fits cumulants this noisy
-        sure=misfit(fit) < 1.3 and len(split.X) >= FEW,
+        sure=misfit(fit) < 1.3 and len(split.X) >= FEW, dense=True,
     )  # fmt: skip
     again = refined(split, dense, "joint cumulants + polish")
     if again.sure:

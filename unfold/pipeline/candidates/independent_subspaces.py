@@ -87,7 +87,7 @@ def by_independent_subspaces(split: Split) -> Candidate | None:
         return None
     return Candidate(
         "independent features of sets", D, np.full(len(D), share),
-        {"exact_fraction": share, "sets": float(len(best))},
+        {"exact_fraction": share, "sets": float(len(best))}, dense=True,
     )  # fmt: skip
 
 
