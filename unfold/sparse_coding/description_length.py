@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from unfold.deadline import check_time
+
 #: Residuals below this share of the variance count as perfect: nothing is won by rounding.
 FLOOR = 1e-6
 #: Residual norms that a description is tried at, in root mean square norms of the samples.
@@ -14,6 +16,9 @@ ERRORS = tuple(np.geomspace(0.5, FLOOR**0.5, 10))
 MOST = 0.9
 #: Ratio of the residual norms that are tried beside the best of them: half a step.
 BETWEEN = 2.0**0.5
+#: Atoms that a description may use: half as many as dimensions, of many a sixth, since pursuit
+#: takes time that grows as the square of their number, and sparse codes are far from it.
+HALF, SIXTH = 64, 1 / 6
 #: Descriptions that may get longer in a row before finer ones are given up.
 PATIENCE = 2
 
@@ -73,12 +78,14 @@ def shortest(
         noise = float(np.sqrt(left / len(X) / free))
         return Description(nats(X, D, codes, signed=not positive), error, codes, noise)
 
+    most = most_atoms(D)
     best = described(errors[0] * size)
     worse = 0
     for relative in errors[1:]:
+        check_time()
         found = described(relative * size)
         best, worse = (found, 0) if found.nats < best.nats else (best, worse + 1)
-        if worse == PATIENCE:
+        if worse == PATIENCE or (worse and failed(found.codes, most)):
             break
     around = [described(best.error * BETWEEN), described(best.error / BETWEEN)]
     return min([best, *around], key=lambda found: found.nats)
@@ -89,18 +96,30 @@ def within(
 ) -> sparse.csr_array:
     """Return pursuit codes (n, k) to a residual norm, of at most half as many atoms as dimensions.
 
-    With more atoms than that, codes fit anything. Two are always allowed: a plane has no half.
+    With more atoms than that, codes fit anything. Two are always allowed: a plane has no half. In
+    many dimensions it is a sixth (`most_atoms`).
     """
     from unfold.sparse_coding.forms import AtMost
     from unfold.sparse_coding.problem import Options, SparseProblem
     from unfold.sparse_coding.solvers.choice import as_solver
 
-    most = min(max(2, X.shape[1] // 2), *D.shape)
-    problem = SparseProblem(AtMost(most, error), X, D, positive=positive, gram=gram)
+    problem = SparseProblem(AtMost(most_atoms(D), error), X, D, positive=positive, gram=gram)
     solution = as_solver("auto", problem).solve(problem, Options(sparse_output=True))
     codes = sparse.csr_array(solution.codes)
     codes.eliminate_zeros()
     return codes
+
+
+def most_atoms(D: np.ndarray) -> int:
+    """Return how many atoms (k, d) a description of a sample may use."""
+    d = D.shape[1]
+    few = d // 2 if d <= HALF else max(HALF // 2, int(SIXTH * d))
+    return int(min(max(2, few), *D.shape))
+
+
+def failed(codes: sparse.csr_array, most: int) -> bool:
+    """Tell whether most codes (n, k) use all atoms they may: finer ones would be no better."""
+    return bool(np.median(np.diff(codes.indptr)) >= most)
 
 
 def description_length(X: np.ndarray, D: np.ndarray, n_active: int, *, positive: bool) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from unfold.deadline import check_time
+from unfold.deadline import time_left
 from unfold.sparse_coding.description_length import (
     numbers_nats,
     on_nats,
@@ -76,7 +76,8 @@ def eliminate(
     An atom costs its numbers, each to the precision that the samples warrant: ``d/2 log N`` nats.
     It saves what the samples that use it would need more without it, coded by pursuit over the
     other atoms. From the least used on, atoms that save less than they cost go: doubles, sums
-    of features that are active together by chance, and what was learned from noise.
+    of features that are active together by chance, and what was learned from noise. Atoms that
+    were not tried when the time is over stay.
 
     Parameters
     ----------
@@ -114,8 +115,7 @@ def eliminate(
     own = len(X) * numbers_nats(X.shape[1], weight * len(X))
     most = MORE * float(np.median(price.on))
     waiting = [int(j) for j in order if kept[j]]
-    while waiting and kept.sum() > max(least, 1):
-        check_time()
+    while waiting and kept.sum() > max(least, 1) and time_left() > 0:
         block, waiting = _apart(gram, waiting)
         others = kept.copy()
         others[block] = False

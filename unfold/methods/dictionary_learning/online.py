@@ -1,19 +1,25 @@
 """Our online dictionary learner: codes of a batch, atom steps, offset, elimination."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from unfold.arrays import to_numpy, unit_rows
-from unfold.deadline import check_time
+from unfold.deadline import OutOfTime, check_time, deadline
 from unfold.io.formats.dictionary import Dictionary
 from unfold.methods.atoms import width
 from unfold.methods.base import FitStatus, MethodCard
 from unfold.methods.codes import SparseCoder
 from unfold.methods.dictionary_learning.elimination import eliminate
-from unfold.methods.dictionary_learning.minibatch import as_arrays, begin, from_arrays
+from unfold.methods.dictionary_learning.minibatch import (
+    L1_SURPLUS,
+    as_arrays,
+    begin,
+    from_arrays,
+)
 from unfold.methods.dictionary_learning.optimal_directions import directions_and_offset
 from unfold.methods.streaming import Streaming, rows_of
 from unfold.sparse_coding.description_length import ERRORS, Description, shortest, within
@@ -21,14 +27,22 @@ from unfold.sparse_coding.encode import sparse_encode
 
 #: Share of the steps over which the penalty falls and idle atoms are replaced, and replacements.
 REPLACING, REPLACEMENTS = 0.4, 20
+#: Share of the steps after which sparsity is first looked at.
+LOOK = 0.2
+#: Samples, and halvings of its logarithm, by which a penalty is chosen.
+PENALISED, HALVINGS = 256, 5
 #: Shares of the steps after which atoms that do not pay for themselves go.
 CUTS = (0.55, 0.7, 0.8, 0.9)
 #: L1 penalty of the first step, in root mean square norms: one or two atoms a sample.
 COARSE = 0.3
+#: Shares of a time limit for all steps and for each cut; what is left is for the end.
+STEPPING, CUTTING = 0.4, 0.08
 #: Noise, in its standard deviation at an atom, that the penalty keeps out after a cut.
 ABOVE_NOISE = 2.0
 #: Samples that atoms are weighed on, and those on which the error of their codes is chosen.
 WEIGHED, CHOSEN = 16_384, 2048
+#: Codes, samples times atoms, that elimination and least squares look at, and fewest samples.
+PAIRS, LEAST = 2**22, 1024
 #: Most atoms that elimination, and least squares over all atoms, are done for: both take time that
 #: grows as their cube, and single precision no longer tells what the last one saves.
 MANY = 4096
@@ -100,7 +114,7 @@ class OnlineDictionary(Streaming, SparseCoder):
     noise_: float = field(init=False)
 
     def _fit(self, X: np.ndarray) -> None:
-        end = np.inf if self.time_limit is None else time.monotonic() + self.time_limit
+        start, limit = time.monotonic(), self.time_limit or np.inf
         self._begin(X)
         if len(X) > WEIGHED:
             places = np.sort(self._random.choice(len(X), WEIGHED, replace=False))
@@ -108,22 +122,28 @@ class OnlineDictionary(Streaming, SparseCoder):
         else:
             self._recent = np.asarray(X, np.float32)
         source = rows_of(X, self.batch_size, int(self._random.randint(2**31 - 1)))
+        spent = 0.0
         for step in range(self.n_steps):
             check_time()
-            self._step(source(step))
-            self.n_steps_done_ = step + 1
-            if time.monotonic() >= end:
+            done = max(step / self.n_steps, spent / (STEPPING * limit))
+            if done >= 1:
                 break
+            self._cut(done, CUTTING * limit)
+            begun = time.monotonic()
+            self._step(source(step), done)
+            spent += time.monotonic() - begun
+            self.n_steps_done_ = step + 1
         self.n_iter_ = self.n_steps_done_
-        if self.n_steps_done_ < self.n_steps:
+        concluded = self._conclude(start + limit)
+        if self.n_steps_done_ < self.n_steps or not concluded:
             self.status_ = FitStatus.MAX_ITER
-        self._conclude()
 
     def _begin(self, X: np.ndarray) -> None:
         if self.n_active is not None and not 0 < self.n_active < np.inf:
             raise ValueError(f"n_active must be positive, or None, got {self.n_active!r}.")
         self.n_steps_done_ = 0
         self._random = self._rng()
+        self._n_cuts = 0
         self._recent, self._weight = np.empty((0, X.shape[1]), np.float32), 1.0
         k = width(self.n_components, X)
         if self._chooses and self.n_components is not None:
@@ -139,12 +159,11 @@ class OnlineDictionary(Streaming, SparseCoder):
 
     def _absorb(self, X: np.ndarray) -> None:
         self._recent = np.concatenate([self._recent, np.asarray(X, np.float32)])[-WEIGHED:]
-        self._step(X)
-
-    def _step(self, X: np.ndarray) -> None:
         done = self.n_steps_done_ / max(1, self.n_steps)
-        if self._chooses and self.n_steps_done_ in [round(c * self.n_steps) for c in CUTS]:
-            self._cut()
+        self._cut(done)
+        self._step(X, done)
+
+    def _step(self, X: np.ndarray, done: float) -> None:
         falling = min(1.0, done / REPLACING)
         if self.n_active is None:
             self._run.alpha = self._least * max(1.0, COARSE / self._least) ** (1 - falling)
@@ -153,21 +172,47 @@ class OnlineDictionary(Streaming, SparseCoder):
         if falling < 1 and self.n_steps_done_ % window == window - 1:
             self._run.replace(X, self._random)
 
-    def _cut(self) -> None:
-        """Let atoms go that do not pay for themselves, and the others learn anew."""
+    def _cut(self, done: float, seconds: float = np.inf) -> None:
+        """Where a cut is due, let atoms go that do not pay for themselves.
+
+        The others learn anew. Before the first, a look only keeps the penalty from falling too far.
+        """
+        due = sum(done >= share for share in (LOOK, *CUTS))
+        if not self._chooses or due <= self._n_cuts:
+            return
+        self._n_cuts = due
         run = self._run
-        Y = run.prepared(self._recent)
-        found = self._described(Y)
-        D = run.D
-        self._run = run.again(D[self._worth(Y, D, found.error)])
-        self._least = max(self._least / 2, ABOVE_NOISE * found.noise)
+        with suppress(OutOfTime), deadline(time.monotonic() + seconds):
+            Y = run.prepared(self._recent)
+            found = self._described(Y)
+            least = max(ABOVE_NOISE * found.noise, self._penalty(Y, found))
+            if due == 1:
+                self._least = max(self._least, least)
+                return
+            D = run.D
+            self._run = run.again(D[self._worth(Y, D, found.error)])
+            self._least = max(self._least / 2, least)
+
+    def _penalty(self, Y: np.ndarray, found: Description) -> float:
+        """Return the L1 penalty (in root mean square norms) that finds what a description does."""
+        wanted = L1_SURPLUS * found.codes.nnz / found.codes.shape[0]
+        run, some = self._run, Y[:: max(1, len(Y) // PENALISED)]
+        low, high = np.log(self.alpha), np.log(max(COARSE, self.alpha))
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            dense = replace(run, alpha=float(np.exp(middle))).codes(some).nnz > wanted * len(some)
+            low, high = (middle, high) if dense else (low, middle)
+        return float(np.exp(low))
 
     def _worth(self, Y: np.ndarray, D: np.ndarray, error: float) -> np.ndarray:
         """Return which atoms (k,) pay for themselves."""
         if not self._chooses or len(D) > MANY:
             return np.ones(len(D), bool)
-        least = self.n_components or 1
-        return eliminate(Y, D, error, positive=self.positive, least=least, weight=self._weight)
+        some = thinned(Y, len(D))
+        return eliminate(
+            some, D, error, positive=self.positive, least=self.n_components or 1,
+            weight=self._weight * len(Y) / len(some),
+        )  # fmt: skip
 
     def _described(self, Y: np.ndarray) -> Description:
         return shortest(Y[:: max(1, len(Y) // CHOSEN)], self._run.D, positive=self.positive)
@@ -180,14 +225,18 @@ class OnlineDictionary(Streaming, SparseCoder):
         found = self._described(self._run.prepared(self._recent))
         self._show(np.asarray(self._run.D, np.float64), self._run.offset, found)
 
-    def _conclude(self) -> None:
-        """Let least squares and elimination follow each other until nothing changes."""
+    def _conclude(self, end: float = np.inf) -> bool:
+        """Let least squares and elimination follow each other until nothing changes.
+
+        Returns whether they did so before a moment of `time.monotonic`.
+        """
         run = self._run
         Y = run.prepared(self._recent).astype(np.float64)
         D, offset = np.asarray(unit_rows(run.D.astype(np.float64))), run.offset
         found = self._described(Y)
-        if self.n_active is None and len(D) <= MANY:
-            for _ in range(ROUNDS):
+        concluded = self.n_active is not None or len(D) > MANY
+        with suppress(OutOfTime), deadline(end):
+            for _ in range(0 if concluded else ROUNDS):
                 D, moved, found = refitted(Y, D, positive=self.positive)
                 Y, offset = Y - moved, offset + run.scale * moved
                 kept = self._worth(Y, D, found.error)
@@ -195,7 +244,9 @@ class OnlineDictionary(Streaming, SparseCoder):
                     break
                 D = D[kept]
                 found = replace(found, codes=found.codes[:, kept])
+            concluded = time.monotonic() < end
         self._show(D, offset, found)
+        return concluded
 
     def _show(self, D: np.ndarray, offset: np.ndarray, found: Description) -> None:
         """Set the fitted attributes, the atoms by how often they are used."""
@@ -231,13 +282,21 @@ class OnlineDictionary(Streaming, SparseCoder):
         arrays, notes = as_arrays(self._run)
         generator = [int(place), int(has_gauss), float(cached)]
         arrays |= {"keys": keys, "recent": self._recent}
-        return arrays, {**notes, "generator": generator, "least": self._least}
+        return arrays, {
+            **notes, "generator": generator, "least": self._least, "n_cuts": self._n_cuts,
+        }  # fmt: skip
 
     def _restore(self, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
         self._run = from_arrays(arrays, notes)
         self._recent, self._weight, self._least = arrays["recent"], 1.0, notes["least"]
+        self._n_cuts = notes["n_cuts"]
         self._random = np.random.RandomState()
         self._random.set_state(("MT19937", arrays["keys"], *notes["generator"]))
+
+
+def thinned(Y: np.ndarray, k: int) -> np.ndarray:
+    """Return samples (m, d), evenly taken, whose codes of ``k`` atoms are ``PAIRS`` at most."""
+    return Y[:: max(1, -(-len(Y) // max(LEAST, PAIRS // k)))]
 
 
 def refitted(
@@ -261,8 +320,9 @@ def refitted(
     description : Description
         Of the samples that decided.
     """
-    aside = max(1, int(DECIDES * len(Y)))
+    aside = max(1, min(CHOSEN, int(DECIDES * len(Y))))
     judges, Y = Y[:aside], Y[aside:] if len(Y) > aside else Y
+    Y = thinned(Y, len(D))
     offset = np.zeros(Y.shape[1])
     best = shortest(judges, D, positive=positive)
     for _ in range(REFITS):

@@ -15,8 +15,8 @@ from unfold.pipeline.split import Split
 ANTIPODAL_SHARE, ANTIPODAL = 0.2, -0.95
 #: Samples that use a direction from which it is known to a few degrees.
 ENOUGH_USES = 50
-#: Share of the time left that the steps may take; least squares after them take the rest.
-STEPS = 0.5
+#: Share of the time left that the fit may take; codes of held-out samples take the rest.
+FITTING = 0.8
 
 
 def by_online(split: Split, *, positive: bool = True) -> Candidate:
@@ -29,7 +29,7 @@ def by_online(split: Split, *, positive: bool = True) -> Candidate:
         split.n,
         n_active=split.n_active,
         positive=positive,
-        time_limit=None if left == float("inf") else max(0.0, STEPS * left),
+        time_limit=None if left == float("inf") else max(0.0, FITTING * left),
         random_state=split.rng.randint(2**31),
     )
     with warnings.catch_warnings():
