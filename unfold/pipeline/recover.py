@@ -35,8 +35,9 @@ from unfold.pipeline.split import Split
 MOST = 0.6
 #: Seconds that `recover` takes at most where nobody says.
 TIME_LIMIT = 120.0
-#: Share of the time left that one candidate may take, so that others get a turn.
-SHARE = 0.6
+#: Share of the time left that one candidate may take, so that others get a turn; that of the floor
+#: in many dimensions, where others seldom win; and the share of all time that judging takes.
+SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.05
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
 PAIRWISE = 160
 #: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
@@ -142,7 +143,7 @@ class Recover(Encoded):
         limit = float("inf") if self.time_limit is None else float(self.time_limit)
         if not limit > 0:
             raise ValueError(f"time_limit must be above 0 seconds, or None, got {self.time_limit}.")
-        end = time.monotonic() + limit
+        end = time.monotonic() + (1 - JUDGING) * limit
         centre = geometric_median(X)
         unit = float(np.quantile(np.linalg.norm(X - centre, axis=1), 0.95)) or 1.0
         Y = tame(np.asarray(X, np.float64) / unit - centre / unit) + centre / unit
@@ -164,10 +165,12 @@ class Recover(Encoded):
         race.run("one-sparse samples", lambda: single_features(split))
         if race.judgement is not None and race.judgement.explained >= ALL:
             return race
-        floor = race.run("online dictionary", lambda: by_online(split), SHARE)
+        many = split.X.shape[1] > PAIRWISE
+        share = SHARE_OF_FLOOR if many else SHARE
+        floor = race.run("online dictionary", lambda: by_online(split), share)
         if floor is not None and twofold(floor.dictionary):
             race.run("signed codes", lambda: by_online(split, positive=False), SHARE)
-        if not race.settled and split.X.shape[1] <= PAIRWISE:
+        if not race.settled and not many:
             race.run("alternating", lambda: by_alternating(split), SHARE)
         start = race.best if race.judgement is not None and race.judgement.saved > 0 else None
         # the offset of a candidate that explains nothing is worth nothing

@@ -114,7 +114,7 @@ class OnlineDictionary(Streaming, SparseCoder):
     noise_: float = field(init=False)
 
     def _fit(self, X: np.ndarray) -> None:
-        start, limit = time.monotonic(), self.time_limit or np.inf
+        start, limit = time.monotonic(), np.inf if self.time_limit is None else self.time_limit
         self._begin(X)
         if len(X) > WEIGHED:
             places = np.sort(self._random.choice(len(X), WEIGHED, replace=False))
@@ -122,12 +122,12 @@ class OnlineDictionary(Streaming, SparseCoder):
         else:
             self._recent = np.asarray(X, np.float32)
         source = rows_of(X, self.batch_size, int(self._random.randint(2**31 - 1)))
-        spent = 0.0
+        spent, most = 0.0, max(STEPPING * limit, np.finfo(float).tiny)
         for step in range(self.n_steps):
             check_time()
-            done = max(step / self.n_steps, spent / (STEPPING * limit))
-            if done >= 1:
+            if spent >= most:
                 break
+            done = max(step / self.n_steps, spent / most)
             self._cut(done, CUTTING * limit)
             begun = time.monotonic()
             self._step(source(step), done)
