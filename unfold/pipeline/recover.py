@@ -37,7 +37,7 @@ MOST = 0.6
 TIME_LIMIT = 120.0
 #: Share of the time left that one candidate may take, so that others get a turn; that of the floor
 #: in many dimensions, where others seldom win; and the share of all time that judging takes.
-SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.05
+SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.1
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
 PAIRWISE = 160
 #: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
