@@ -17,12 +17,23 @@ from unfold.methods.dictionary_learning.refinement import (
 from unfold.pipeline.split import POLISH, Split, spanned
 from unfold.sparse_coding.description_length import (
     FLOOR,
-    description_length,
     numbers_nats,
     shortest,
 )
 
 REFINED = " + refinement at the noise"
+#: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise; and
+#: from which it is noise rather than a failure.
+EXACT, NOISY = 1e-3, 0.15
+#: Shares of held-out samples that must be fitted so: by chance none is exact, some are near.
+SOME, MORE = 0.01, 0.15
+#: Difference of such shares that is no accident.
+FAR_MORE = 0.2
+#: Noise, in its norm, that the loud samples of a feature exceed, and the share of the median
+#: feature's loudness that does as well.
+ABOVE_NOISE, NEARLY_AS_LOUD = 3.0, 0.25
+#: Which of a feature's codes count as loud, a quantile; how far above the noise codes stop.
+LOUD, STOP = 0.9, 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +64,7 @@ def refined(split: Split, start: np.ndarray, road: str) -> Candidate:
             break
         result = anneal(
             draw, result.dictionary[kept], n_nonzero=split.few_atoms,
-            start=min(0.15, 4 * result.tolerance),
+            start=min(NOISY, 4 * result.tolerance),
         )  # fmt: skip
     return judged(split, result, road)
 
@@ -65,13 +76,14 @@ def audible(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
     too. What was learned from them is never louder than they are.
     """
     d = X.shape[1]
-    fit = pursue(X, D, max(1, 3 * d // 10), 1.2 * noise * np.sqrt(d))
+    fit = pursue(X, D, max(1, 3 * d // 10), STOP * noise * np.sqrt(d))
     codes = fit.codes.tocsc()
     loud = np.array([
-        np.quantile(codes.data[start:end], 0.9) if end > start else 0.0
+        np.quantile(codes.data[start:end], LOUD) if end > start else 0.0
         for start, end in zip(codes.indptr[:-1], codes.indptr[1:], strict=True)
     ])  # fmt: skip
-    kept = (loud >= 3 * noise * np.sqrt(d)) | (loud >= 0.25 * np.median(loud[loud > 0]))
+    kept = loud >= ABOVE_NOISE * noise * np.sqrt(d)
+    kept |= loud >= NEARLY_AS_LOUD * np.median(loud[loud > 0])
     return kept if kept.any() else np.ones_like(kept)
 
 
@@ -79,8 +91,8 @@ def judged(split: Split, result: Refined, road: str) -> Candidate:
     """Return a refined dictionary as a candidate, judged on held-out samples."""
     share = split.evidence(result.dictionary, result.tolerance)
     uses = result.usage * min(len(split.X), POLISH)
-    exact = result.tolerance <= 1e-3 and share > 0.01
-    noisy = result.tolerance <= 0.15 and share > 0.15
+    exact = result.tolerance <= EXACT and share > SOME
+    noisy = result.tolerance <= NOISY and share > MORE
     dictionary, noise = result.dictionary, 0.0 if exact else result.noise
     if noisy and not exact:
         dictionary, noise = refine_noisy(
@@ -110,29 +122,11 @@ def better(one: Candidate, other: Candidate) -> bool:
 
 def explains_more(split: Split, one: np.ndarray, other: np.ndarray) -> bool:
     """Tell whether far more held-out samples are sparse, exactly, in the first dictionary."""
-    return split.evidence(one, 1e-3) > split.evidence(other, 1e-3) + 0.2
-
-
-def shorter(split: Split, one: Candidate, other: Candidate) -> Candidate:
-    """Return the candidate that describes held-out samples in fewer nats."""
-    most = max(1, split.X.shape[1] // 2)
-    counts = {min(n, most) for n in (2, 3, 5, 10, int(other.evidence["n_active"]))}
-
-    def nats(candidate: Candidate) -> float:
-        return min(
-            description_length(split.held_out, candidate.dictionary, n, positive=candidate.positive)
-            for n in counts
-        )
-
-    return other if nats(other) < nats(one) else one
+    return split.evidence(one, EXACT) > split.evidence(other, EXACT) + FAR_MORE
 
 
 #: Held-out samples that are coded to weigh a candidate.
 WEIGHED = 2_000
-#: Tolerance of a fit, relative to a sample's norm, from which it is exact: rounding, no noise.
-EXACT = 1e-3
-#: Share of held-out samples that must be exact: by chance none is.
-SOME = 0.01
 #: Difference of explained variance below which two dictionaries explain alike.
 ALIKE = 0.02
 

@@ -25,7 +25,8 @@ from unfold.pipeline.candidates.one_sparse import (
     complete_one_sparse,
     leaves_much,
 )
-from unfold.pipeline.candidates.online import by_online, twofold
+from unfold.pipeline.candidates.online import by_online
+from unfold.pipeline.candidates.opposites import one_of_each, twofold
 from unfold.pipeline.candidates.tail_power import by_tail_power
 from unfold.pipeline.judge import Candidate, better, explains_more, refined
 from unfold.pipeline.race import Race
@@ -37,7 +38,7 @@ MOST = 0.6
 TIME_LIMIT = 120.0
 #: Share of the time left that one candidate may take, so that others get a turn; that of the floor
 #: in many dimensions, where others seldom win; and the share of all time that judging takes.
-SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.05
+SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.1
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
 PAIRWISE = 160
 #: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
@@ -183,7 +184,9 @@ class Recover(Encoded):
                 lambda: shifted(refined(centred, start.dictionary, road), offset),
                 SHARE,
             )
-        race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
+        found = race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
+        if found is not None and found.positive and twofold(found.dictionary):
+            race.run("one of each pair", lambda: one_of_each(found))
         if race.judgement is None or race.judgement.explained < ALL:
             race.run("hierarchy", lambda: shifted(by_hierarchy(centred), offset), SHARE)
         best = race.best

@@ -21,6 +21,7 @@ from unfold.methods.dictionary_learning.minibatch import (
     from_arrays,
 )
 from unfold.methods.dictionary_learning.optimal_directions import directions_and_offset
+from unfold.methods.dictionary_learning.pruning import sums
 from unfold.methods.streaming import Streaming, rows_of
 from unfold.sparse_coding.description_length import ERRORS, Description, shortest, within
 from unfold.sparse_coding.encode import sparse_encode
@@ -208,11 +209,12 @@ class OnlineDictionary(Streaming, SparseCoder):
         """Return which atoms (k,) pay for themselves."""
         if not self._chooses or len(D) > MANY:
             return np.ones(len(D), bool)
-        some = thinned(Y, len(D))
-        return eliminate(
-            some, D, error, positive=self.positive, least=self.n_components or 1,
-            weight=self._weight * len(Y) / len(some),
-        )  # fmt: skip
+        some, least = thinned(Y, len(D)), self.n_components or 1
+        weight = self._weight * len(Y) / len(some)
+        kept = eliminate(some, D, error, positive=self.positive, least=least, weight=weight)
+        codes = within(some, D[kept], error, positive=self.positive).toarray()
+        kept[kept] = ~sums(D[kept], codes, least=least, positive=self.positive)
+        return kept
 
     def _described(self, Y: np.ndarray) -> Description:
         return shortest(Y[:: max(1, len(Y) // CHOSEN)], self._run.D, positive=self.positive)

@@ -93,9 +93,11 @@ def needed(
 
 #: Share of an atom's energy in the cone of two others from which it may be their sum.
 IN_CONE = 0.98
+#: Cosine with an atom from which another may be a part of it: two that cancel further are rare.
+PART = 0.1
 
 
-def sums(D: np.ndarray, codes: np.ndarray, *, least: int = 1) -> np.ndarray:
+def sums(D: np.ndarray, codes: np.ndarray, *, least: int = 1, positive: bool = True) -> np.ndarray:
     """Return which atoms stand for two others that happen to be active together.
 
     L1 codes like an atom at the sum of two features, most of all where these nearly cancel.
@@ -109,6 +111,8 @@ def sums(D: np.ndarray, codes: np.ndarray, *, least: int = 1) -> np.ndarray:
     codes : ndarray of shape (n, k)
     least : int
         Fewest atoms that must be left.
+    positive : bool
+        Whether codes are non-negative; else it is the plane of two atoms, not their cone.
 
     Returns
     -------
@@ -120,12 +124,15 @@ def sums(D: np.ndarray, codes: np.ndarray, *, least: int = 1) -> np.ndarray:
     for m in np.argsort(lead, kind="stable"):
         if len(D) - found.sum() <= least:
             break
-        others = np.flatnonzero(~found & (lead > lead[m]))
+        alike = cosine[m] if positive else np.abs(cosine[m])
+        others = np.flatnonzero(~found & (lead > lead[m]) & (alike > PART))
         to_m, between = cosine[m, others], cosine[np.ix_(others, others)]
         weight = (to_m[:, None] - between * to_m) / np.maximum(1 - between**2, 1e-6)
         explained = weight * to_m[:, None] + weight.T * to_m
         by_chance = 2 * rate[others][:, None] * rate[others]
-        pair = (weight > 0) & (weight.T > 0) & (explained > IN_CONE) & (lead[m] < by_chance)
+        pair = (explained > IN_CONE) & (lead[m] < by_chance)
+        if positive:
+            pair &= (weight > 0) & (weight.T > 0)
         found[m] = pair.any()
     return found
 

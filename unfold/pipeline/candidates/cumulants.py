@@ -13,9 +13,14 @@ from unfold.methods.ica.subspace_power import (
     stacked_span,
 )
 from unfold.methods.ica.tensor_fit import contributions, fit_cumulants, residual_points
-from unfold.pipeline.judge import REFINED, Candidate, refined
+from unfold.pipeline.judge import NOISY, REFINED, Candidate, refined
 from unfold.pipeline.split import FEW, Split
 from unfold.same_direction import LEARNED, distinct, joined
+
+#: Loss of a joint fit a degree of freedom (one where only chance is left) up to which it is sure.
+FITTED = 1.3
+#: Share of held-out samples explained from which a sparse fit goes before a dense one.
+SPARSE = 0.2
 
 
 def by_moments(split: Split, rays: np.ndarray) -> Candidate:
@@ -32,16 +37,16 @@ def by_moments(split: Split, rays: np.ndarray) -> Candidate:
     dense = moments.white.directions(fit.atoms).numpy()
     value = contributions(moments, fit).numpy()
     price = 10.0 * (dense.shape[1] + 3)
-    measured = {"misfit": misfit(fit), "exact_fraction": split.evidence(dense, 0.15)}
+    measured = {"misfit": misfit(fit), "exact_fraction": split.evidence(dense, NOISY)}
     by_fit = Candidate(
         "joint cumulants", dense, value / (value + price), measured, n_iter=fit.n_iter,
         # on few samples anything fits cumulants this noisy
-        sure=misfit(fit) < 1.3 and len(split.X) >= FEW, dense=True,
+        sure=misfit(fit) < FITTED and len(split.X) >= FEW, dense=True,
     )  # fmt: skip
     again = refined(split, dense, "joint cumulants + polish")
     if again.sure:
         return again
-    return candidate if candidate.evidence["exact_fraction"] > 0.2 else by_fit
+    return candidate if candidate.evidence["exact_fraction"] > SPARSE else by_fit
 
 
 def first_points(split: Split, moments: Cumulants, generator: torch.Generator) -> torch.Tensor:

@@ -6,12 +6,15 @@ import numpy as np
 from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 
+from unfold.methods.base import FitStatus
 from unfold.methods.ica.linear_ica import Picard
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split, spanned
 
 #: Samples that the fit looks at, and dimensions up to which it takes seconds.
 DRAWN, FEW_DIMENSIONS = 20_000, 64
+#: Steps within which sources are found where there are any.
+STEPS = 60
 #: Share of samples nearer to the median than so many standard deviations from which a source is
 #: off most of the time: .08 of a Gaussian are, .13 of a Laplace law.
 OFF, NEAR = 0.3, 0.1
@@ -33,10 +36,12 @@ def by_independent_components(split: Split) -> Candidate | None:
     rank = spanned(split.X).shape[1]
     if not 2 <= rank <= FEW_DIMENSIONS or split.n not in (None, rank) or len(X) <= rank**2:
         return None
-    method = Picard(rank, random_state=split.rng.randint(2**31))
+    method = Picard(rank, max_iter=STEPS, random_state=split.rng.randint(2**31))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         method.fit(X)
+    if method.status_ is not FitStatus.CONVERGED:
+        return None
     # k^2 numbers were fitted to these samples: few beside what the tests ask of them
     sources = np.asarray(method.transform(X), np.float64)
     if off(sources) or not independent(sources):

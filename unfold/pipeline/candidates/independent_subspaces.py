@@ -21,6 +21,8 @@ DEPTHS = (1.0, 0.5, 0.3)
 #: Share of a source's deviation within which the walls of a cone count as flat, and share of a
 #: cluster's samples that may lie outside: those in which another set is active too.
 FLAT, STRAY = 0.2, 0.1
+#: Share that another set must add to what cones hold, and variance beside the largest that is none.
+WORTH, FLAT_AXIS = 0.05, 1e-6
 #: Share of the active held-out samples that cones must hold.
 HELD = 0.8
 
@@ -74,7 +76,7 @@ def by_independent_subspaces(split: Split) -> Candidate | None:
         found = [cone_of(X[cluster == i], seed) for i in range(n_sets)]
         cones = [cone for cone in found if cone is not None]
         held = np.any([cone.holds(judges) for cone in cones], axis=0).mean() if cones else 0.0
-        if held > share + 0.05:
+        if held > share + WORTH:
             best, share = cones, float(held)
         if n_sets == 4 and not best:
             break
@@ -143,7 +145,7 @@ def independent_directions(X: np.ndarray, seed: int) -> np.ndarray | None:
     """Return unit directions (r, d) of independent sources, signed so that the mean is positive."""
     centred = X - X.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred / len(X))
-    kept = values > 1e-6 * values[-1]
+    kept = values > FLAT_AXIS * values[-1]
     root, basis = np.sqrt(values[kept]), vectors[:, kept]
     ica = FastICA(
         whiten=False, fun="logcosh", tol=1e-4, max_iter=400, w_init=np.eye(kept.sum()),

@@ -2,17 +2,29 @@
 
 import numpy as np
 
-from unfold.pipeline.judge import Candidate
+from unfold.pipeline.judge import EXACT, Candidate
 from unfold.pipeline.split import POLISH, Split
+
+#: Samples that nine rays in ten must have for none to be missing by chance.
+FREQUENT, RAREST = 10, 0.1
+#: Share of held-out samples that rays must explain, and from which they leave little.
+SOME, MOST = 0.05, 0.8
+#: Active features, as a share of the dimensions, up to which the right directions explain them.
+SPARSE = 0.05
+#: Silent samples from which their number says something, and the share of the expected number
+#: that chance leaves.
+ENOUGH_SILENT, SHORT = 50, 0.6
+#: Distance of a cosine from one at which unit vectors are parallel but for rounding.
+PARALLEL = 1e-6
 
 
 def complete_one_sparse(split: Split, rays: np.ndarray, counts: np.ndarray) -> bool:
     """Tell whether rays are frequent enough that none can be missing, and explain the data."""
     if split.n is not None and len(rays) < split.n:
         return False
-    if np.quantile(counts, 0.1) < 10:
+    if np.quantile(counts, RAREST) < FREQUENT:
         return False
-    return silence_explained(split, counts) and split.evidence(rays, 1e-3) > 0.05
+    return silence_explained(split, counts) and split.evidence(rays, EXACT) > SOME
 
 
 def leaves_much(split: Split, rays: np.ndarray, counts: np.ndarray) -> bool:
@@ -22,7 +34,7 @@ def leaves_much(split: Split, rays: np.ndarray, counts: np.ndarray) -> bool:
     """
     silent = max(int((split.X == 0).all(axis=1).sum()), 1)
     active = float((counts / (counts + silent)).sum())
-    return active < 0.05 * split.X.shape[1] and split.evidence(rays, 1e-3) < 0.8
+    return active < SPARSE * split.X.shape[1] and split.evidence(rays, EXACT) < MOST
 
 
 def silence_explained(split: Split, counts: np.ndarray) -> bool:
@@ -32,15 +44,15 @@ def silence_explained(split: Split, counts: np.ndarray) -> bool:
     (1 - p): features without a ray would leave fewer silent samples than that.
     """
     silent = int((split.X == 0).all(axis=1).sum())
-    if silent < 50:
+    if silent < ENOUGH_SILENT:
         return True
     expected = len(split.X) * np.exp(-np.log1p(counts / silent).sum())
-    return bool(silent > 0.6 * expected)
+    return bool(silent > SHORT * expected)
 
 
 def by_one_sparse(split: Split, rays: np.ndarray, counts: np.ndarray) -> Candidate:
     """Return the candidate of exact rays; of as many as wanted, those with most energy."""
-    shares = {"exact_fraction": split.evidence(rays, 1e-3), "tolerance": 1e-3}
+    shares = {"exact_fraction": split.evidence(rays, EXACT), "tolerance": EXACT}
     positive = not antipodal(rays)
     if not positive:
         first = np.arange(len(rays)) < (rays @ rays.T).argmin(axis=1)
@@ -49,14 +61,14 @@ def by_one_sparse(split: Split, rays: np.ndarray, counts: np.ndarray) -> Candida
         strongest = np.sort(np.argsort(-energies(split, rays, positive), kind="stable")[: split.n])
         rays, counts = rays[strongest], counts[strongest]
         shares["exact_fraction"] = split.evidence(
-            rays if positive else np.concatenate([rays, -rays]), 1e-3
+            rays if positive else np.concatenate([rays, -rays]), EXACT
         )
     return Candidate("one-sparse", rays, counts / (counts + 2.0), shares, positive=positive)
 
 
 def antipodal(rays: np.ndarray) -> bool:
     """Tell whether rays come in opposite pairs: directions of codes of both signs."""
-    return bool(((rays @ rays.T).min(axis=1) < -1 + 1e-6).all())
+    return bool(((rays @ rays.T).min(axis=1) < -1 + PARALLEL).all())
 
 
 def energies(split: Split, rays: np.ndarray, positive: bool) -> np.ndarray:
@@ -64,5 +76,5 @@ def energies(split: Split, rays: np.ndarray, positive: bool) -> np.ndarray:
     some = split.X[: 20 * POLISH]
     norms = np.linalg.norm(some, axis=1)
     cosine = (some / np.maximum(norms, 1e-300)[:, None]) @ rays.T
-    on = (cosine if positive else np.abs(cosine)) > 1 - 1e-6
+    on = (cosine if positive else np.abs(cosine)) > 1 - PARALLEL
     return np.asarray((norms**2) @ on)

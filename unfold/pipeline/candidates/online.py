@@ -10,9 +10,6 @@ from unfold.methods.dictionary_learning.online import OnlineDictionary
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split
 
-#: Share of directions that have an opposite among the others from which codes are tried signed;
-#: chance gives next to none at this cosine.
-ANTIPODAL_SHARE, ANTIPODAL = 0.2, -0.95
 #: Samples that use a direction from which it is known to a few degrees.
 ENOUGH_USES = 50
 #: Share of the time left that the fit may take; codes of held-out samples take the rest.
@@ -48,8 +45,3 @@ def by_online(split: Split, *, positive: bool = True) -> Candidate:
         positive=positive,
         offset=np.asarray(method.mean_),
     )
-
-
-def twofold(D: np.ndarray) -> bool:
-    """Tell whether many directions have their opposite beside them: both signs of one feature."""
-    return bool(((D @ D.T).min(axis=1) < ANTIPODAL).mean() > ANTIPODAL_SHARE)
