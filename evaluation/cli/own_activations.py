@@ -95,8 +95,7 @@ def explain(
         out=out,
     )
     for index, decomposition, picture in explained:
-        display.console.print(f"\nsample {index}", highlight=False)
-        display.console.print(str(decomposition), markup=False, highlight=False)
+        display.say(f"\nsample {index}\n{decomposition}")
         if picture:
             display.show_paths([picture])
 
@@ -124,7 +123,7 @@ def certify(
         positive=None if signed is None else not signed,
         seed=seed,
     )
-    display.console.print(str(certificate), markup=False, highlight=False)
+    display.say(str(certificate))
 
 
 def fit(

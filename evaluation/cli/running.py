@@ -69,6 +69,7 @@ def run(
     ] = None,
 ) -> None:
     """Run methods on problems; go on where an earlier run into the same folder stopped."""
+    from evaluation.cli.board import show_leaderboard
     from evaluation.running.run import run as run_suite
     from evaluation.running.selectors import parse_shard
 
@@ -113,7 +114,7 @@ def run(
         from evaluation.publishing.reuse import data_note
 
         display.show_notes(data_note(folder))
-    display.show_leaderboard(folder)
+    show_leaderboard(folder)
     if report:
         from evaluation.report import write_report
 
@@ -200,7 +201,7 @@ def score(
     from evaluation.running.rescore import rescore
 
     changed, notes = rescore(out, salt=_read_salt(salt_file))
-    display.console.print(f"{changed} record(s) scored anew in {out}.")
+    display.say(f"{changed} record(s) scored anew in {out}.")
     display.show_notes(notes)
 
 
@@ -213,9 +214,7 @@ def merge(
     from evaluation.running.merge import merge as merge_folders
 
     merged = merge_folders(sources, out, keep=keep)
-    display.console.print(
-        f"{merged.n_copied} cell(s) copied to {out}, {merged.n_same} already there."
-    )
+    display.say(f"{merged.n_copied} cell(s) copied to {out}, {merged.n_same} already there.")
     display.show_notes(merged.notes)
 
 

@@ -89,12 +89,15 @@ class Plan:
         By key, the cells whose results are reused.
     scan : Scan
         What the results folder held.
+    same : Mapping of str to str
+        Methods that are another one by their parameters, and whose cells they share.
     """
 
     suite: Suite
     cells: tuple[Cell, ...]
     done: Mapping[str, Record]
     scan: Scan
+    same: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pending(self) -> list[Cell]:
@@ -168,14 +171,25 @@ def make_plan(
         for track in suite.tracks
         for method, tuning in entries
     ]
-    cells = [cell for cell in cells if shard.takes(cell.key)]
+    cells, same = _once([cell for cell in cells if shard.takes(cell.key)])
     scan = scan_records(out)
     stored = {c.key: scan.records[c.key] for c in cells if c.key in scan.records}
     done = {} if force else {k: r for k, r in stored.items() if _stands(r, suite.limits)}
     if only_failed:
         cells = [cell for cell in cells if cell.key in scan.records]
         done = {key: record for key, record in done.items() if record.status == "ok"}
-    return Plan(suite, tuple(cells), done, scan)
+    return Plan(suite, tuple(cells), done, scan, same)
+
+
+def _once(cells: Sequence[Cell]) -> tuple[list[Cell], dict[str, str]]:
+    """Return cells without repetitions, and which methods are which other ones."""
+    first: dict[str, Cell] = {}
+    same: dict[str, str] = {}
+    for cell in cells:
+        name, own = cell.method.choice.name, first.setdefault(cell.key, cell).method.choice.name
+        if own != name:
+            same[name] = own
+    return list(first.values()), same
 
 
 def _stands(record: Record, limits: Limits) -> bool:

@@ -33,8 +33,8 @@ const COLUMNS = [
       el("span", { class: "name", title: r.name }, r.name), el("span", { class: "family" }, r.family)] },
   { id: "skill", title: "Skill", wide: true, value: (r) => r.skill, show: (r) => [skillBar(r), el("span", { class: "value" }, number(r.skill)),
       r.skill_low === null || r.skill_low === undefined ? null : el("span", { class: "range" }, `${number(r.skill_low, 2)}–${number(r.skill_high, 2)}`)] },
-  ...[["f1@0.9", "F1 at .9"], ["recall@0.9", "Recall"], ["precision@0.9", "Precision"], ["worst_cosine", "Worst cos"], ["code_f1", "Code F1"]]
-    .map(([id, title]) => ({ id, title, value: (r) => r.scores[id], show: (r) => [number(r.scores[id])] })),
+  ...[["f1@0.9", "F1 at .9"], ["f1@0.99", "F1 at .99"], ["worst_cosine", "Worst cos"], ["mcc", "MCC"], ["n_features_error", "Count"], ["code_f1", "Code F1"]]
+    .map(([id, title]) => ({ id, title, value: (r) => r.scores[id], show: (r) => [number(r.scores[id], 2)] })),
   { id: "completeness", title: "Done", value: (r) => r.completeness, show: (r) => [
       el("span", { class: r.completeness < 1 ? "pill bad" : "muted" }, `${r.n_ok}/${r.n_cells}`)] },
   { id: "time", title: "Fit time", up: true, value: (r) => r.median_seconds, show: (r) => [seconds(r.median_seconds)] },
@@ -51,16 +51,19 @@ function sorted(rows, sort) {
   }).map(([row]) => row);
 }
 
-function drawBoard(table, rows, controls, sort, onsort) {
+function drawBoard(table, rows, failed, controls, sort, onsort) {
   const titles = COLUMNS.map((c) => el("th", { scope: "col", class: c.text || c.wide ? "" : "number", "aria-sort": c.id === sort.id ? (sort.up ? "ascending" : "descending") : "none" },
     el("button", { type: "button", "data-sort": c.id, onclick: () => onsort(c) }, c.title, el("span", { class: "arrow", "aria-hidden": "true" }, c.id === sort.id ? (sort.up ? "▲" : "▼") : "▲"))));
-  const line = (row, control) => el("tr", { class: control ? "control" : row.tie_group === 1 ? "leader" : "", "data-method": row.name },
-    ...COLUMNS.map((c) => el(c.id === "method" ? "th" : "td", { scope: c.id === "method" ? "row" : null, class: c.id === "method" ? "method" : c.id === "skill" ? "skill" : "number" },
-      ...(control && (c.id === "rank" || c.id === "tie") ? [""] : c.show(row)))));
+  const kind = (c) => (c.id === "method" || c.id === "skill" ? c.id : "number");
+  const line = (row, control, cells = (c) => c.show(row)) => el("tr", { class: control ? "control" : row.tie_group === 1 ? "leader" : "", "data-method": row.name },
+    ...COLUMNS.map((c) => el(c.id === "method" ? "th" : "td", { scope: c.id === "method" ? "row" : null, class: kind(c) },
+      ...(control && (c.id === "rank" || c.id === "tie") ? [""] : cells(c)))));
+  // What failed everywhere has no numbers, of chance least of all.
+  const fallen = (row) => line(row, true, (c) => (c.id === "method" || c.id === "completeness" ? c.show(row) : ["–"]));
   const body = rows.length ? sorted(rows, sort).map((row) => line(row, false))
     : [el("tr", {}, el("td", { colspan: COLUMNS.length, class: "empty" }, "No method is left: clear a filter."))];
   table.replaceChildren(el("thead", {}, el("tr", {}, ...titles)),
-    el("tbody", {}, ...body), el("tfoot", {}, ...controls.map((row) => line(row, true))));
+    el("tbody", {}, ...body), el("tfoot", {}, ...failed.map(fallen), ...controls.map((row) => line(row, true))));
 }
 
 // A method a row and a problem a column; darker is better, and the number stands in each cell.

@@ -34,7 +34,7 @@
   }
 
   function drawTable() {
-    drawBoard($("board-table"), now.rows, now.controls, sort, (column) => {
+    drawBoard($("board-table"), now.rows, now.failed, now.controls, sort, (column) => {
       const again = sort.id === column.id;
       sort = { id: column.id, up: again ? !sort.up : Boolean(column.up) };
       drawTable();

@@ -1,5 +1,6 @@
 """The command line: thin, quick to answer, and honest in its exit codes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.cli import main
+from evaluation.cli import display, main
 
 
 def _unfold(*words: str | Path) -> int:
@@ -184,3 +185,26 @@ def test_wrong_hints_are_one_error_before_any_cell_runs(tmp_path, capfd) -> None
     told = capfd.readouterr().err
     assert all(message in told for message in WRONG_HINTS.values())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("list", "suites"), ("info", "pca"), ("info", "smoke")])
+def test_json_is_one_object_and_nothing_else(capfd, words) -> None:
+    assert _unfold(*words, "--json") == 0
+    found = json.loads(capfd.readouterr().out)
+    kind = "tables" if words[0] == "list" else "facts"
+    assert found[kind][words[1]]
+    assert _unfold(*words) == 0
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(capfd.readouterr().out)
+
+
+@pytest.mark.parametrize("kind", ["suites", "problems", "metrics", "experiments"])
+def test_lists_fit_on_eighty_columns_and_piped_ones_are_a_line_a_row(capfd, monkeypatch, kind):
+    monkeypatch.setattr(display, "_width", lambda: 80)
+    assert _unfold("list", kind) == 0
+    narrow = capfd.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 80 and not set("┃│┏") & set(narrow)
+    monkeypatch.undo()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert _unfold("list", kind) == 0
+    assert len(capfd.readouterr().out.splitlines()) < len(narrow.splitlines())
