@@ -168,6 +168,11 @@ def _board_cell(row: Mapping[Any, Any], column: str) -> str:
     return "" if str(value) in ("None", "<NA>") else str(value)
 
 
+def say(text: str) -> None:
+    """Show lines as they are, broken by the terminal alone."""
+    console.print(Text(text), soft_wrap=True)
+
+
 def tell(line: str) -> None:
     """Say on standard error what is being done."""
     errors.print(Text(line), soft_wrap=True)

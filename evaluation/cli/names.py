@@ -1,5 +1,6 @@
 """All that is known of one name: method, problem, metric, suite or experiment."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -40,7 +41,7 @@ def describe(name: str) -> dict[str, Any]:
         return {"kind": "metric"} | {
             key: value for key, value in vars(metric).items() if not callable(value)
         }
-    if ":" in name or name in unfold.list_methods():
+    if ":" in name or name.partition("[")[0] in unfold.list_methods():
         return _method(name)
     if name in REAL_PROBLEMS or name in toy.list_problems() or "/v" in name:
         from evaluation.publishing.frontier import FRONTIER
@@ -78,21 +79,26 @@ def _spec(name: str) -> Mapping[str, Any]:
 
 
 def _method(name: str) -> dict[str, Any]:
-    import inspect
-
     from evaluation.running.cell_keys import method_source, method_target
-    from unfold import get_method
+    from evaluation.running.selectors import parse_methods
+    from unfold import declarations, get_method
 
-    target = method_target(name)
-    method = get_method(name)
+    choice, *more = parse_methods([name])
+    target = method_target(choice.path)
+    method = get_method(choice.path)
     card = getattr(method, "card", None)
-    summary = (inspect.getdoc(method) or "").partition("\n")[0]
+    declarations.check_parameters(method, choice.params)
+    parameters = declarations.constructor_parameters(method) | dict({} if more else choice.params)
+    hints = declarations.declared_hints(method)
     return {
         "kind": "method",
-        "summary": summary,
+        # a docstring of its own: that of a base class says nothing of this one
+        "summary": inspect.cleandoc(method.__doc__ or "").partition("\n")[0],
         "class": target,
-        **(asdict(card) if card is not None else {}),
-        "parameters": str(inspect.signature(method)),
+        **({n: v for n, v in asdict(card).items() if n != "hints"} if card is not None else {}),
+        "parameters": ", ".join(f"{name}={value!r}" for name, value in parameters.items()),
+        "told when informed": ", ".join(f"{p} = {f}" for p, f in hints.items()) or "nothing",
+        "tuned over": declarations.declared_search_space(method) or "nothing",
         "source": _source(method_source(target)),
     }
 

@@ -8,14 +8,26 @@ from evaluation.cli import display
 
 
 def check(
-    method: Annotated[str, typer.Argument(help="name, file.py:Class or pkg.mod:Class.")],
+    method: Annotated[
+        str,
+        typer.Argument(help="name, file.py:Class or pkg.mod:Class, with \\[param=value]."),
+    ],
+    timeout: Annotated[str, typer.Option(help="For all checks: 90s, 10m.")] = "5m",
 ) -> None:
     """Say in seconds whether a method conforms to what benchmarks and users rely on."""
+    from evaluation.running.selectors import parse_duration, parse_methods
+    from unfold import get_method, list_methods
+    from unfold.declarations import check_parameters
     from unfold.testing import check_method
 
-    report = check_method(method)
-    display.console.print(str(report), markup=False, highlight=False)
-    if not report.ok:
+    limit, conforms = parse_duration(timeout), True
+    for choice in parse_methods([method], list_methods()):
+        found = get_method(choice.path)
+        check_parameters(found, choice.params)
+        report = check_method(found(**choice.params), name=choice.name, time_limit=limit)
+        display.say(str(report))
+        conforms &= report.ok
+    if not conforms:
         raise typer.Exit(3)
 
 

@@ -115,33 +115,19 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 def _describe(task: Mapping[str, Any]) -> dict[str, Any]:
     """Say what the constructor takes, which hints the class declares, what it is."""
+    from unfold import declarations
     from unfold.registry import get_method
 
     method = get_method(task["method"])
-    card = getattr(method, "card", None)
-    defaults = _constructor_parameters(method)
-    hints = getattr(method, "hints", None) or getattr(card, "hints", None)
-    if hints is None:
-        hints = {"n_components": "n_features"} if "n_components" in defaults else {}
-    space = getattr(method, "search_space", None) or {}
+    defaults = declarations.constructor_parameters(method)
+    space = declarations.declared_search_space(method)
     return {
         "status": "ok",
         "defaults": {name: jsonable(value) for name, value in defaults.items()},
-        "hints": {str(name): str(fact) for name, fact in dict(hints).items()},
-        "family": str(getattr(card, "family", "")),
-        "search_space": {
-            str(name): [jsonable(v) for v in values] for name, values in space.items()
-        },
-    }
-
-
-def _constructor_parameters(method: type) -> dict[str, Any]:
-    import inspect
-
-    return {
-        name: None if parameter.default is parameter.empty else parameter.default
-        for name, parameter in inspect.signature(method).parameters.items()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        "hints": declarations.declared_hints(method),
+        "told_nothing": declarations.is_told_nothing(method),
+        "family": str(getattr(getattr(method, "card", None), "family", "")),
+        "search_space": {name: [jsonable(v) for v in values] for name, values in space.items()},
     }
 
 

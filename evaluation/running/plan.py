@@ -1,6 +1,7 @@
 """From a suite to cells: problem x method x seed x track x tuning, each with its key."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from evaluation.running.selectors import WHOLE, MethodChoice, Shard, parse_metho
 from evaluation.running.store import METHODS, Scan, scan_records
 from evaluation.running.suites import Suite
 from evaluation.scoring.controls import CONTROLS
+from unfold.registry import did_you_mean, list_methods
 
 DESCRIBE_LIMITS = Limits(seconds=60, bytes=4 * 10**9)
 
@@ -39,6 +41,8 @@ class Method:
     defaults, hints, search_space : Mapping
         Of the constructor; empty if the class cannot be imported.
     family : str
+    told_nothing : bool
+        Whether the informed track tells it nothing, which may not have been meant.
     failure : Mapping
         How importing it ended, where that failed: "status", "reason", ...
     """
@@ -50,6 +54,7 @@ class Method:
     hints: Mapping[str, str] = field(default_factory=dict)
     search_space: Mapping[str, list[Any]] = field(default_factory=dict)
     family: str = ""
+    told_nothing: bool = False
     failure: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -151,7 +156,7 @@ def make_plan(
     problems = find_problems(suite.problems)
     if not problems:
         raise ValueError("No problem is chosen: name one with -p, or a suite with -s.")
-    methods = describe(parse_methods(suite.methods, _registered()), Path(out), slots)
+    methods = describe(parse_methods(suite.methods, list_methods()), Path(out), slots)
     print_of_salt = salt_fingerprint(salt)
     controls = [Method(MethodChoice(name), "control") for name in CONTROLS]
     entries: list[tuple[Method, Tuning]] = [(control, "default") for control in controls]
@@ -183,12 +188,6 @@ def _stands(record: Record, limits: Limits) -> bool:
     if record.status == "out_of_memory":
         return record.limits.bytes >= limits.bytes
     return True
-
-
-def _registered() -> list[str]:
-    from unfold.registry import list_methods
-
-    return list_methods()
 
 
 def _cell(
@@ -236,9 +235,10 @@ def describe(
     for method in methods:
         unknown = sorted(set(method.choice.params) - set(method.defaults))
         if unknown and not method.failure:
+            near = did_you_mean(unknown[0], method.defaults, "expected some of")
             raise ValueError(
-                f"{method.choice.path!r} takes no parameter {unknown[0]!r}: expected some of "
-                f"{', '.join(method.defaults)}."
+                f"{method.choice.path!r} takes no parameter {unknown[0]!r}: {near} "
+                f"({', '.join(method.defaults)})"
             )
     return methods
 
@@ -297,6 +297,7 @@ class _Describer:
             answer["hints"],
             _search_space(choice, answer),
             answer["family"],
+            answer.get("told_nothing", False),
         )
 
 
@@ -321,6 +322,7 @@ _ANSWER = (
     "defaults",
     "hints",
     "family",
+    "told_nothing",
     "search_space",
     "exception_type",
     "traceback",
@@ -337,8 +339,6 @@ def _search_space(choice: MethodChoice, answer: Mapping[str, Any]) -> dict[str, 
 
 
 def _read_answer(path: Path) -> dict[str, Any] | None:
-    import json
-
     try:
         answer = json.loads(path.read_bytes())
     except (OSError, ValueError):

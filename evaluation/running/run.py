@@ -180,7 +180,7 @@ def run(
         count_results(summary, plan.done.values())
         _rename(plan, store)
         pending, notes = _runnable(plan, store)
-        summary.notes += [*notes, *_failed_before(plan.done.values())]
+        summary.notes += [*notes, *_failed_before(plan.done.values()), *_told_nothing(plan)]
         store.announce(plan.suite.name, [cell.key for cell in plan.cells])
         if on_plan:
             on_plan(plan)
@@ -245,6 +245,21 @@ def _failed_before(reused: Iterable[Record]) -> list[str]:
         lines.append(f"  and {len(faults) - MOST_FAULTS} other reasons")
     told = f"{faults.total()} cell(s) failed in an earlier run; --only-failed runs them again:"
     return ["\n".join([told, *lines])]
+
+
+def _told_nothing(plan: Plan) -> list[str]:
+    """Name methods that are on the informed track and told nothing, which may not be meant."""
+    names = {
+        cell.method.choice.name: None
+        for cell in plan.cells
+        if cell.track == "informed" and cell.method.told_nothing
+    }
+    if not names:
+        return []
+    return [
+        f"Told nothing on the informed track: {', '.join(names)}. A class says what to be told by "
+        f"hints = {{'its size parameter': 'n_features'}}; hints = {{}} says that this is meant."
+    ]
 
 
 def _runnable(plan: Plan, store: Store) -> tuple[list[Cell], list[str]]:

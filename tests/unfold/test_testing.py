@@ -1,12 +1,16 @@
 """The conformance kit finds what it says it finds: one misbehaving method for every check."""
 
+import time
+from typing import ClassVar
+
 import numpy as np
 import pytest
+import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from unfold.methods.baselines.controls import PCA
 from unfold.methods.ica.linear_ica import Picard
-from unfold.testing import CHECKS, check_method, parametrize_methods
+from unfold.testing import CHECKS, REMEDIES, check_method, parametrize_methods
 
 
 class Honest(TransformerMixin, BaseEstimator):
@@ -38,6 +42,24 @@ class Reseeds(Honest):
     def fit(self, X, y=None):
         np.random.seed(0)  # noqa: NPY002
         return super().fit(X)
+
+
+class ReseedsTorch(Honest):
+    def fit(self, X, y=None):
+        torch.manual_seed(0)
+        return super().fit(X)
+
+
+class MisspeltHint(Honest):
+    hints: ClassVar = {"n_components": "n_featuers"}
+
+
+class NoHint(Honest):
+    hints: ClassVar = {"k": "n_features"}
+
+
+class EmptySearch(Honest):
+    search_space: ClassVar = {"n_components": []}
 
 
 class Drifts(Honest):
@@ -96,6 +118,10 @@ class Repeats(Honest):
     [
         (Mutates, "no_mutation"),
         (Reseeds, "global_state"),
+        (ReseedsTorch, "global_state"),
+        (MisspeltHint, "declarations"),
+        (NoHint, "declarations"),
+        (EmptySearch, "declarations"),
         (Drifts, "determinism"),
         (IgnoresWidth, "n_components"),
         (NeedsWidth, "enumerates"),
@@ -106,11 +132,69 @@ class Repeats(Honest):
     ],
 )
 def test_each_misbehaviour_is_found(method, check):
-    state = np.random.get_state()  # noqa: NPY002
+    state = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     report = check_method(method)
-    np.random.set_state(state)  # noqa: NPY002
+    np.random.set_state(state[0])  # noqa: NPY002
+    torch.set_rng_state(state[1])
     assert check in report.failures
     assert not report.ok and "FAILED" in str(report)
+
+
+class Fails(Honest):
+    def fit(self, X, y=None):
+        raise OSError("no licence")
+
+
+class Sleeps(Honest):
+    def __init__(self, n_components=None, epochs=1000, random_state=0):
+        super().__init__(n_components, random_state)
+        self.epochs = epochs
+
+    def fit(self, X, y=None):
+        for _ in range(self.epochs):
+            time.sleep(0.01)
+        return super().fit(X)
+
+
+def test_one_fault_is_said_once_with_its_line():
+    report = check_method(Fails)
+    (message,) = report.faults
+    assert len(report.faults[message]) >= 10
+    assert str(report).count("no licence") == 1
+    assert "test_testing.py, line" in message
+
+
+def test_each_kind_of_fault_has_a_remedy():
+    assert set(REMEDIES) == set(CHECKS) - {"unmixing_trap"}  # which only warns
+    assert REMEDIES["rejects_nan"] in str(check_method(AcceptsNaN))
+
+
+def test_the_time_limit_ends_a_slow_method_and_says_how_to_shorten_it():
+    began = time.monotonic()
+    report = check_method(Sleeps(epochs=10**6), time_limit=0.4)
+    assert time.monotonic() - began < 2
+    assert "Sleeps[epochs=2]" in report.failures["time limit"]
+
+
+def test_epochs_are_shortened_but_for_the_fit_that_is_judged():
+    began = time.monotonic()
+    report = check_method(Sleeps(epochs=30))
+    assert time.monotonic() - began < 0.3 + 12 * 0.05 + 0.5
+    assert "time limit" not in report.failures
+
+
+def test_a_class_without_a_size_is_warned_of_unless_it_says_so():
+    class Sized(BaseEstimator):
+        def __init__(self, k=3):
+            self.k = k
+
+        def fit(self, X, y=None):
+            self.components_ = np.eye(X.shape[1])[: self.k]
+            return self
+
+    assert any("told" in warning or "tell" in warning for warning in check_method(Sized).warnings)
+    Sized.hints = {}
+    assert not any("tell" in warning for warning in check_method(Sized).warnings)
 
 
 def test_a_good_method_conforms():

@@ -57,6 +57,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["run", "-s", "smoke", "-m", "pcaa"], "Unknown method 'pcaa'"),
         (["run", "-s", "smoke", "--timeout", "soon"], "Cannot read the duration"),
         (["run", "-m", "pca"], "No problem is chosen"),
+        (["check", "ksvd[n_iter=3]"], "takes no parameter 'n_iter'"),
         (["info", "fastic"], "did you mean 'fastica'"),
         (["report", "no-such-folder"], "No results in 'no-such-folder'"),
         (["status", "no-such-folder"], "No results in 'no-such-folder'"),
@@ -131,3 +132,55 @@ def test_dry_run_writes_nothing_and_shows_the_matrix(
     shown = capsys.readouterr().out
     assert "6 cells, 0 done, 6 to run" in " ".join(shown.split())
     assert not out.exists()
+
+
+PLUGIN = """
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_random_state
+{helper}
+
+class Draws(BaseEstimator):
+    {hints}
+    def __init__(self, n_components=None, scale=1.0, random_state=None):
+        self.n_components, self.scale, self.random_state = n_components, scale, random_state
+
+    def fit(self, X, y=None):
+        k = self.n_components or 4
+        X = check_array(X)
+        self.components_ = X[check_random_state(self.random_state).choice(len(X), k)]
+        return self
+"""
+
+
+def _plugin(folder: Path, hints: str = "", helper: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "draws.py"
+    path.write_text(PLUGIN.format(hints=hints, helper=helper))
+    return path
+
+
+def test_check_and_info_read_parameters_and_what_lies_beside(tmp_path, capfd) -> None:
+    path = _plugin(tmp_path, helper="import beside_the_file")
+    (tmp_path / "beside_the_file.py").write_text("")
+    assert _unfold("check", f"{path}:Draws[scale=[1.0,2.0]]", "--timeout", "1m") in (0, 3)
+    out = capfd.readouterr().out
+    assert "Draws[scale=1.0]" in out and "Draws[scale=2.0]" in out
+    assert _unfold("info", f"{path}:Draws[scale=3.0]") == 0
+    out = capfd.readouterr().out
+    assert "scale=3.0" in out and "n_components = n_features" in out
+
+
+WRONG_HINTS = {
+    "hints = {'n_components': 'n_featuers'}": "did you mean 'n_features'?",
+    "hints = {'n_component': 'n_features'}": "did you mean 'n_components'?",
+    "hints = 'n_components'": "expected a dict",
+}
+
+
+def test_wrong_hints_are_one_error_before_any_cell_runs(tmp_path, capfd) -> None:
+    paths = [_plugin(tmp_path / str(i), hints) for i, hints in enumerate(WRONG_HINTS)]
+    methods = [word for path in paths for word in ("-m", f"{path}:Draws")]
+    assert _unfold("run", "-s", "smoke", *methods, "-o", tmp_path / "out") == 1
+    told = capfd.readouterr().err
+    assert all(message in told for message in WRONG_HINTS.values())
+    assert not (tmp_path / "out").exists()
