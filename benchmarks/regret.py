@@ -5,7 +5,8 @@
 Each seed is a world: 8 to 96 dimensions, 1.5 to 4 features a dimension, one of six laws of
 magnitudes, noise, an offset, and codes that are independent, of unequal rates, of a fixed number,
 correlated or signed. No method is told the number of features. Seeds 0 to 99 are for tuning,
-100 to 199 for figures. Each run has a process of its own that is ended at the limit.
+100 to 199 for figures. Each run has a process of its own that is ended at the limit. Peers run
+only where the first method leaves more than the tolerance: elsewhere its regret is less.
 """
 
 import argparse
@@ -24,6 +25,8 @@ import unfold
 PEERS = ("alternating", "consensus", "cumulants", "mean-shift", "tail-power")
 KINDS = ("independent", "zipf", "exactly-k", "correlated", "signed")
 LAWS = ("uniform", "exponential", "half-normal", "lognormal", "near-constant", "shifted")
+#: Regret that counts as none.
+TOLERANCE = 0.02
 #: Largest norm of the noise, in units of a typical magnitude.
 LOUDEST = 0.4
 
@@ -130,20 +133,26 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["recover", *PEERS])
     parser.add_argument("--limit", type=float, default=120, help="Seconds a run.")
     args = parser.parse_args()
-    regrets, wrong = [], 0
+    regrets, scores, wrong, late = [], [], 0, 0
     for seed in range(*args.seeds):
         world = make_world(seed)
-        rows = {name: measure(name, seed, args.limit) for name in args.methods}
-        best = max(row[0] for row in rows.values())
+        rows = {args.methods[0]: measure(args.methods[0], seed, args.limit)}
         score, number, status, road, _ = rows[args.methods[0]]
+        if score < 1 - TOLERANCE:
+            rows |= {name: measure(name, seed, args.limit) for name in args.methods[1:]}
+        late += status == "LATE"
+        best = max(row[0] for row in rows.values()) if len(rows) > 1 else 1.0
         regrets.append(best - score)
+        scores.append(score)
         wrong += status == "CONVERGED" and score < 0.9
         peers = " ".join(f"{name} {row[0]:.2f} {row[4]:.0f}s" for name, row in rows.items())
         print(f"{seed:3d} {world.words}: {peers} | {number} {status} {road}", flush=True)
     loss = np.array(regrets)
     print(
-        f"{len(loss)} worlds: mean regret {loss.mean():.3f}, at most .02 on "
-        f"{(loss <= 0.02).mean():.0%}, CONVERGED below .9 on {wrong}"
+        f"{len(loss)} worlds: mean regret at most {loss.mean():.4f}, at most {TOLERANCE} on "
+        f"{(loss <= TOLERANCE).mean():.0%}, f1 of .9 or more on "
+        f"{np.mean(np.array(scores) >= 0.9):.0%}, mean f1 {np.mean(scores):.3f}, CONVERGED below "
+        f".9 on {wrong}, late on {late}"
     )
 
 

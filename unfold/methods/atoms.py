@@ -17,6 +17,7 @@ def skewness_signs(S: np.ndarray) -> np.ndarray:
     tells a direction from its opposite.
     """
     centred = S - S.mean(axis=0)
+    centred = centred / (np.abs(centred).max(initial=0.0) or 1.0)  # cubes of large codes overflow
     return np.where((centred**3).sum(axis=0) < 0, -1.0, 1.0)
 
 

@@ -29,7 +29,7 @@ from unfold.pipeline.candidates.online import by_online
 from unfold.pipeline.candidates.opposites import one_of_each, twofold
 from unfold.pipeline.candidates.tail_power import by_tail_power
 from unfold.pipeline.judge import Candidate, better, explains_more, refined
-from unfold.pipeline.race import Race
+from unfold.pipeline.race import Race, Run
 from unfold.pipeline.split import Split
 
 #: Share of the samples explained that no other candidate need beat.
@@ -169,24 +169,22 @@ class Recover(Encoded):
         many = split.X.shape[1] > PAIRWISE
         share = SHARE_OF_FLOOR if many else SHARE
         floor = race.run("online dictionary", lambda: by_online(split), share)
-        if floor is not None and twofold(floor.dictionary):
+        if floor is not None and (not race.settled or twofold(floor.dictionary)):
             race.run("signed codes", lambda: by_online(split, positive=False), SHARE)
         if not race.settled and not many:
-            race.run("alternating", lambda: by_alternating(split), SHARE)
+            entered(race, "alternating", lambda: by_alternating(split))
         start = race.best if race.judgement is not None and race.judgement.saved > 0 else None
         # the offset of a candidate that explains nothing is worth nothing
         centred = split.about(None if start is None else start.offset)
         offset = centred.bias - split.bias
         if start is not None and start.positive and len(start.dictionary) <= POLISHED:
             road = f"{start.road} + polish"
-            race.run(
+            entered(
+                race,
                 "refinement of the best",
                 lambda: shifted(refined(centred, start.dictionary, road), offset),
-                SHARE,
             )
-        found = race.run("structured", lambda: shifted(structured(centred), offset), SHARE)
-        if found is not None and found.positive and twofold(found.dictionary):
-            race.run("one of each pair", lambda: one_of_each(found))
+        entered(race, "structured", lambda: shifted(structured(centred), offset))
         if race.judgement is None or race.judgement.explained < ALL:
             race.run("hierarchy", lambda: shifted(by_hierarchy(centred), offset), SHARE)
         best = race.best
@@ -227,6 +225,13 @@ class Recover(Encoded):
         if self._linear_codes:
             return self._linear(np.linalg.pinv(to_numpy(self.components_)), Identity())
         return Sparsest(float(self.noise_), bool(self.positive_))
+
+
+def entered(race: Race, name: str, candidate: Run) -> None:
+    """Run a candidate for non-negative codes; of opposite directions, one each for signed ones."""
+    found = race.run(name, candidate, SHARE)
+    if found is not None and found.positive and twofold(found.dictionary):
+        race.run(f"{name}, signed codes", lambda: one_of_each(found))
 
 
 def shifted(candidate: Candidate | None, offset: np.ndarray) -> Candidate | None:

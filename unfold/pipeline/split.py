@@ -67,8 +67,12 @@ class Split:
         bias = np.zeros(X.shape[1]) if found is None else found
         Y = X if not bias.any() else (X - bias).astype(X.dtype)
         aside = min(HELD_OUT, len(Y) // 5)
+        aside = aside if aside > 1 else 0
         order = rng.permutation(len(Y))
-        return cls(Y[order[aside:]], Y[order[:aside]] if aside else Y, bias, n, rng, n_active)
+        held_out = Y[order[:aside]]
+        if aside == 0 or not np.ptp(held_out, axis=0).any():
+            held_out = Y
+        return cls(Y[order[aside:]], held_out, bias, n, rng, n_active)
 
     def about(self, offset: np.ndarray | None) -> "Split":
         """Return the same split less an offset; itself where there is none, or next to none.

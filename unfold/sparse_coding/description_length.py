@@ -190,7 +190,8 @@ def numbers_nats(count: int, n_samples: float) -> float:
 
 def variances(X: np.ndarray, left: np.ndarray) -> tuple[float, float]:
     """Return the variance of a coordinate of the residual over most samples, and over all."""
-    floor = max(FLOOR * float(X.var(axis=0).mean()), np.finfo(np.float64).tiny)
+    rounding = np.finfo(np.float64).eps ** 2 * float(np.square(X, dtype=np.float64).mean())
+    floor = max(FLOOR * float(X.var(axis=0).mean()), rounding, np.finfo(np.float64).tiny)
     most = np.sort(left)[: max(1, round(MOST * len(left)))]
     return max(float(most.mean()) / X.shape[1], floor), max(float(left.mean()) / X.shape[1], floor)
 

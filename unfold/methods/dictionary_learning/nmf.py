@@ -61,7 +61,8 @@ class NMF(SparseCoder):
         split = np.concatenate([np.maximum(X, 0), np.maximum(-X, 0)], axis=1) / self.scale_
         model = SklearnNMF(
             n_components=k,
-            init="nndsvda" if k <= min(split.shape) else "random",
+            # its start from singular vectors divides by those that are not there
+            init="nndsvda" if k <= np.linalg.matrix_rank(split.T @ split) else "random",
             max_iter=self.max_iter,
             tol=self.tol,
             random_state=self._rng(),

@@ -72,7 +72,11 @@ def weighted_step(
     old = np.concatenate([D, mean[None]]).astype(np.float64)
     gram[np.diag_indices(len(gram))] += pull
     right = weighted.T @ X + pull * old
-    new = linalg.solve(gram, right, assume_a="pos", overwrite_a=True)
+    # codes may be of any unit, and the constant is one
+    unit = 1 / np.sqrt(np.maximum(gram.diagonal(), np.finfo(np.float64).tiny))
+    gram *= unit[:, None] * unit
+    new = linalg.solve(gram, right * unit[:, None], assume_a="pos", overwrite_a=True)
+    new *= unit[:, None]
     return without_ancestors(new[:-1], tree).astype(X.dtype), new[-1].astype(X.dtype)
 
 

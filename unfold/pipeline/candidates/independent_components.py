@@ -11,8 +11,8 @@ from unfold.methods.ica.linear_ica import Picard
 from unfold.pipeline.judge import Candidate
 from unfold.pipeline.split import Split, spanned
 
-#: Samples that the fit looks at, and dimensions up to which it takes seconds.
-DRAWN, FEW_DIMENSIONS = 20_000, 64
+#: Samples that the first and the last fit look at, and dimensions up to which they take seconds.
+SCREENED, DRAWN, FEW_DIMENSIONS = 4000, 20_000, 64
 #: Steps within which sources are found where there are any.
 STEPS = 60
 #: Share of samples nearer to the median than so many standard deviations from which a source is
@@ -32,20 +32,20 @@ def by_independent_components(split: Split) -> Candidate | None:
     ----------
     Comon 1994, Independent component analysis, a new concept?
     """
-    X = split.X[:DRAWN]
     rank = spanned(split.X).shape[1]
-    if not 2 <= rank <= FEW_DIMENSIONS or split.n not in (None, rank) or len(X) <= rank**2:
+    if not 2 <= rank <= FEW_DIMENSIONS or split.n not in (None, rank) or len(split.X) <= rank**2:
         return None
     method = Picard(rank, max_iter=STEPS, random_state=split.rng.randint(2**31))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        method.fit(X)
-    if method.status_ is not FitStatus.CONVERGED:
-        return None
-    # k^2 numbers were fitted to these samples: few beside what the tests ask of them
-    sources = np.asarray(method.transform(X), np.float64)
-    if off(sources) or not independent(sources):
-        return None
+    # where there are none, few samples tell so
+    for n in (max(SCREENED, rank**2), DRAWN):
+        X = split.X[:n]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            method.fit(X)
+        # k^2 numbers were fitted to these samples: few beside what the tests ask of them
+        sources = np.asarray(method.transform(X), np.float64)
+        if method.status_ is not FitStatus.CONVERGED or off(sources) or not independent(sources):
+            return None
     D = np.asarray(method.components_, np.float64)
     p = stats.normaltest(sources).pvalue
     return Candidate(
