@@ -81,10 +81,7 @@ def _table(track: TrackBoard) -> str:
                 f"{_number(row['skill_low'])} to {_number(row['skill_high'])}"
                 if pd.notna(row["skill_low"])
                 else "",
-                *(
-                    _number(row[name])
-                    for name in _SHOWN
-                ),
+                *(_number(row[name]) for name in _SHOWN),
                 f"{row['n_ok']}/{row['n_cells']}",
                 seconds(row["median_seconds"]),
                 size(row["peak_bytes"]),
