@@ -19,8 +19,16 @@ Problems = Annotated[
 Methods = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", "-m", help="name, file.py:Class or pkg.mod:Class, with \\[param=value]."
+        "--method",
+        "-m",
+        help="name, file.py:Class or pkg.mod:Class, with \\[param=value] or \\[param=\\[a,b]].",
     ),
+]
+Mem = Annotated[
+    str | None, typer.Option(help="Of a cell's process tree: 4GB. A GPU's is not counted.")
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once; 1 for methods on a GPU.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder.")]
 SaltFile = Annotated[
@@ -49,9 +57,14 @@ def run(
     track: Annotated[list[str] | None, typer.Option(help="blind, informed; repeatable.")] = None,
     tuning: Annotated[list[str] | None, typer.Option(help="default, tuned; repeatable.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Of a cell: 90s, 10m, 2h.")] = None,
-    mem: Annotated[str | None, typer.Option(help="Of a cell's process tree: 4GB.")] = None,
+    mem: Mem = None,
+        str | None, typer.Option(help="Of a cell's process tree: 4GB; of a GPU's, nothing.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads in a cell.")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once.")] = None,
+    jobs: Jobs = None,
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Cells at once; 1 for methods on a GPU."),
+    ] = None,
     out: Out = None,
     salt_file: SaltFile = None,
     shard: Annotated[

@@ -14,7 +14,7 @@ from evaluation.running.cell_keys import (
     content_key,
     method_source,
     method_target,
-    plugin_folder,
+    task_base,
 )
 from evaluation.running.problems import NamedProblem, find_problems, salt_fingerprint
 from evaluation.running.record import Limits, Record, Track, Tuning
@@ -369,42 +369,3 @@ def _keep_answer(path: Path, answer: Mapping[str, Any]) -> None:
         with suppress(OSError):
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, canonical(answer).encode())
-
-
-def absolute_target(target: str, root: Path) -> str:
-    """Return a target whose file, if it has one, is found from any folder."""
-    where, _, name = target.rpartition(":")
-    return f"{(root / where).resolve()}:{name}" if where.endswith(".py") else target
-
-
-def task_base(
-    target: str, limits: Limits, private: Sequence[Path] = (), root: Path | None = None
-) -> dict[str, Any]:
-    """Return the part of a task that says which code to run, and what it may read.
-
-    Parameters
-    ----------
-    target : str
-    limits : Limits
-    private : sequence of Path
-        Files and folders that a method must not read; the folder of a plug-in that holds one of
-        them is readable only as far as it is Python code.
-    root : Path, optional
-        Where relative paths start; by default the working directory.
-    """
-    root = root or Path.cwd()
-    target = absolute_target(target, root)
-    folder = plugin_folder(target)
-    readable: list[str] = []
-    code = [str(root)]
-    if folder is not None:
-        hides = any(path.resolve().is_relative_to(folder) for path in private)
-        (code if hides else readable).append(str(folder))
-    return {
-        "method": target,
-        "seconds": limits.seconds,
-        "bytes": limits.bytes,
-        "sys_path": [str(folder)] if folder else [str(root)],
-        "readable": readable,
-        "code": code,
-    }

@@ -163,7 +163,10 @@ def _split_selector(text: str) -> tuple[str, str, dict[str, Any]]:
     for part in split_commas(body, text):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not name.isidentifier():
-            raise ValueError(f"Cannot read {part.strip()!r} in {text!r}: expected 'param=value'.")
+            raise ValueError(
+                f"Cannot read {part.strip()!r} in {text!r}: expected 'param=value', or a grid, "
+                f"'param=[a,b]'; parameters are separated by commas."
+            )
         if name in params:
             raise ValueError(f"{name!r} is given twice in {text!r}; a grid is '{name}=[a,b]'.")
         params[name] = _value(value, text)
