@@ -58,13 +58,8 @@ def run(
     tuning: Annotated[list[str] | None, typer.Option(help="default, tuned; repeatable.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Of a cell: 90s, 10m, 2h.")] = None,
     mem: Mem = None,
-        str | None, typer.Option(help="Of a cell's process tree: 4GB; of a GPU's, nothing.")
-    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads in a cell.")] = None,
     jobs: Jobs = None,
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Cells at once; 1 for methods on a GPU."),
-    ] = None,
     out: Out = None,
     salt_file: SaltFile = None,
     shard: Annotated[
