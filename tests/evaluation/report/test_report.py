@@ -126,8 +126,8 @@ def test_the_verdict_claims_what_the_board_supports(records):
 
 def test_failures_are_counted(records):
     rows = records(n_problems=2, tracks=("blind",))
-    assert failures(board(rows)) == "All 36 cells finished."
-    assert failures(board(_broken(rows))).startswith("2 of 36 cells failed")
+    assert failures(board(rows)) == "All 24 cells finished."
+    assert failures(board(_broken(rows))).startswith("2 of 24 cells failed")
 
 
 def test_names_are_joined_as_english_does():
