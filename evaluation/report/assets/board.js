@@ -14,6 +14,9 @@ const bytes = (v) => {
 };
 const letter = (group) => (group <= 26 ? String.fromCharCode(64 + group) : String(group));
 
+// A name that may be broken where its parts meet.
+const breakable = (name) => name.split(/(?<=[,[:=/-])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+
 function skillBar(row) {
   const at = (v) => `${(100 * Math.min(1, Math.max(0, v))).toFixed(2)}%`;
   const bar = el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill", style: `width:${at(row.skill)}` }));
@@ -30,8 +33,8 @@ const COLUMNS = [
   { id: "tie", title: "Tie", about: "Methods with the same letter cannot be told apart from the first of them", up: true, value: (r) => r.tie_group, show: (r) => [
       el("span", { class: `tie${r.tie_group === 1 ? " first" : ""}`, title: r.tie_group === 1 ? "Cannot be told from the leader" : `Tie group ${letter(r.tie_group)}` }, letter(r.tie_group))] },
   { id: "method", title: "Method", up: true, text: true, value: (r) => r.name, show: (r) => [
-      el("span", { class: "name", title: r.name }, r.short, r.own ? el("span", { class: "own" }, "yours") : null),
-      el("span", { class: "family" }, r.family)] },
+      el("span", { class: "name", title: r.name }, ...breakable(r.short)),
+      el("span", { class: "family" }, r.family, r.own ? el("span", { class: "own" }, "yours") : null)] },
   { id: "skill", title: "Skill", about: "0 is a random dictionary, 1 the true one with the best encoder; mean over problems, with its 95 % interval", wide: true, value: (r) => r.skill, show: (r) => [skillBar(r), el("span", { class: "value" }, number(r.skill)),
       r.skill_low === null || r.skill_low === undefined ? null : el("span", { class: "range" }, `${number(r.skill_low, 2)}–${number(r.skill_high, 2)}`)] },
   ...[["f1@0.9", "F1 at .9"], ["f1@0.99", "F1 at .99"], ["worst_cosine", "Worst cos"], ["mcc", "MCC"], ["n_features_error", "Count"], ["code_f1", "Code F1"]]
