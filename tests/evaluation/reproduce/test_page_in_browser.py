@@ -32,19 +32,24 @@ def address(tmp_path_factory):
     return (folder / "reproduction.html").as_uri()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_every_screen_and_follows_the_scheme(address, scheme):
+@pytest.fixture(scope="module")
+def browser():
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        shown = browser.new_page(color_scheme=scheme)
-        shown.goto(address)
-        for width in (320, 390, 768, 1280):
-            shown.set_viewport_size({"width": width, "height": 800})
-            assert shown.evaluate("document.documentElement.scrollWidth") <= width
-        colours = [
-            shown.evaluate(f"getComputedStyle(document.body).{name}")
-            for name in ("color", "backgroundColor")
-        ]
-        ink, paper = (sum(map(int, text[4:-1].split(","))) for text in colours)
-        assert (ink < paper) == (scheme == "light") and abs(ink - paper) > 400
-        browser.close()
+        running = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_screen_and_follows_the_scheme(browser, address, scheme):
+    shown = browser.new_page(color_scheme=scheme)
+    shown.goto(address)
+    for width in (320, 390, 768, 1280):
+        shown.set_viewport_size({"width": width, "height": 800})
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    ink, paper = (
+        sum(map(int, shown.evaluate(f"getComputedStyle(document.body).{name}")[4:-1].split(",")))
+        for name in ("color", "backgroundColor")
+    )
+    assert (ink < paper) == (scheme == "light") and abs(ink - paper) > 400
+    shown.close()
