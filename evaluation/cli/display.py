@@ -86,12 +86,15 @@ class Live:
         if self._bar is not None:
             self._bar.stop()
 
-    def begin(self, n_pending: int, n_total: int) -> None:
-        """Say what will be done."""
+    def begin(self, n_methods: int, n_pending: int, n_total: int) -> None:
+        """Say what will be done: cells of methods, and those of chance and oracle beside them."""
         from rich import progress
 
         reused = f", {n_total - n_pending} done before" if n_total > n_pending else ""
-        errors.print(f"{n_pending} cells to run{reused}.")
+        controls = f", {n_pending - n_methods} of them chance and oracle"
+        errors.print(
+            f"{n_pending} cells to run{controls if n_pending > n_methods else ''}{reused}."
+        )
         if n_pending and errors.is_terminal:
             self._bar = progress.Progress(
                 progress.BarColumn(),

@@ -102,7 +102,8 @@ def run(
     with display.Live() as live:
 
         def announce(plan: "Plan") -> None:
-            live.begin(len(plan.pending), len(plan.cells))
+            own = [cell for cell in plan.pending if not cell.is_control]
+            live.begin(len(own), len(plan.pending), len(plan.cells))
 
         summary = run_suite(
             chosen,
@@ -127,6 +128,8 @@ def run(
         from evaluation.report import write_report
 
         display.show_paths(write_report(folder).values())
+    else:
+        display.tell(f"Results are in {folder}; `unfold report {folder}` writes the page.")
     if summary.n_failed:
         raise typer.Exit(SOME_FAILED)
 
