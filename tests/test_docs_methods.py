@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evaluation.running.selectors import parse_methods
@@ -24,6 +25,14 @@ def folder(tmp_path: Path) -> Path:
 def test_the_plugin_of_two_files_conforms(folder: Path) -> None:
     report = check_method(f"{folder / 'two_files.py'}:Medoids")
     assert report.ok, report
+
+
+def test_it_takes_samples_of_which_most_are_silent(folder: Path) -> None:
+    X = np.zeros((200, 4))
+    X[:5] = np.eye(4)[[0, 1, 2, 3, 0]]
+    fitted = get_method(f"{folder / 'two_files.py'}:Medoids")(share=1.0, random_state=0).fit(X)
+    norms = np.linalg.norm(fitted.components_, axis=1)
+    assert np.allclose(norms, 1) and len(norms) == 5
 
 
 def test_every_attribute_named_is_read(folder: Path) -> None:

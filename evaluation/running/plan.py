@@ -195,8 +195,11 @@ def _once(cells: Sequence[Cell]) -> tuple[list[Cell], dict[str, str]]:
 def _stands(record: Record, limits: Limits) -> bool:
     """Tell whether a stored result is one under other limits, too.
 
-    What ended by itself would end so again; what was stopped at a limit gets a larger one's chance.
+    What ended by itself would end so again; what was stopped at a limit gets a larger one's chance,
+    and what was skipped may have what it lacked by now.
     """
+    if record.status == "skipped":
+        return False
     if record.status == "timeout":
         return record.limits.seconds >= limits.seconds
     if record.status == "out_of_memory":

@@ -13,7 +13,7 @@ import pytest
 from evaluation.report import write_report
 from evaluation.running.record import Record
 from evaluation.running.run import run
-from evaluation.running.store import cell_folder, load_records, scan_records
+from evaluation.running.store import Store, cell_folder, load_records, scan_records
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 SPEC = {
@@ -152,6 +152,15 @@ def test_what_lacks_a_package_is_skipped_and_no_failure(tmp_path: Path) -> None:
     (record,) = _methods(tmp_path / "out").values()
     assert (record.status, summary.n_failed) == ("skipped", 0)
     assert "no_such_package" in record.reason
+
+
+def test_what_was_skipped_gets_another_chance(tmp_path: Path) -> None:
+    run([SPEC], ["pca"], 0, tmp_path, tracks=["blind"], n_jobs=1)
+    (record,) = _methods(tmp_path).values()
+    with Store(tmp_path) as store:
+        store.rewrite(record.model_copy(update={"status": "skipped", "metrics": {}}))
+    ended = run([SPEC], ["pca"], 0, tmp_path, tracks=["blind"], n_jobs=1)
+    assert ended.statuses == {"ok": 1}
 
 
 def test_tracks_tell_what_methods_declare_and_record_it(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Selectors: the same text means the same methods on the command line and in files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from evaluation.running import plan
 from evaluation.running.record import Limits
 from evaluation.running.selectors import (
     MethodChoice,
@@ -211,3 +213,13 @@ def test_suites_name_problems_and_methods_that_exist() -> None:
         choices = parse_methods(suite.methods, list_methods())
         assert {choice.path for choice in choices} <= set(list_methods())
         assert suite.about.endswith(".")
+
+
+def test_two_selectors_of_one_method_are_one_row_and_named() -> None:
+    def cell(key: str, name: str) -> SimpleNamespace:
+        return SimpleNamespace(key=key, method=SimpleNamespace(choice=SimpleNamespace(name=name)))
+
+    cells = [cell("1", "a"), cell("1", "a[p=1]"), cell("2", "b"), cell("3", "a"), cell("3", "c")]
+    kept, same = plan._once(cells)
+    assert [one.key for one in kept] == ["1", "2", "3"]
+    assert same == {"a[p=1]": "a", "c": "a"}
