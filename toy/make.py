@@ -12,7 +12,7 @@ from toy.problem import Observed, Problem, Truth
 from toy.randomness import stream
 from toy.spec import ProblemSpec, fingerprint, parse
 from toy.world import World, make_world
-from toy.zoo.lookup import lookup
+from toy.zoo.lookup import lookup, versioned
 
 #: What a problem of ``sae_lens.synthetic`` begins with, before the file of its configuration.
 SAE_LENS = "sae-lens:"
@@ -135,7 +135,8 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
     if isinstance(id_or_spec, str) and id_or_spec.startswith(SAE_LENS):
         return _sae_lens(Path(id_or_spec.removeprefix(SAE_LENS)))
     if isinstance(id_or_spec, str):
-        return id_or_spec, parse(lookup(id_or_spec))
+        problem_id = versioned(id_or_spec)
+        return problem_id, parse(lookup(problem_id))
     if not isinstance(id_or_spec, Mapping):
         raise ValueError(f"Give a problem id or a spec, not a {type(id_or_spec).__name__}.")
     given = dict(id_or_spec)
@@ -145,6 +146,7 @@ def resolve(id_or_spec: str | Mapping[str, Any]) -> tuple[str, ProblemSpec]:
         return f"custom-{fingerprint(spec.model_dump(mode='json'))[:12]}", spec
     if not isinstance(base, str):
         raise ValueError(f"The id of a problem is a string, got {base!r}.")
+    base = versioned(base)
     original = parse(lookup(base))
     spec = parse(_merge(original.model_dump(mode="json"), given))
     if spec == original:

@@ -1,20 +1,18 @@
 """From records to a ranking: a pure function, blind to the order of its input."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from evaluation.boards import statistics
+from evaluation.boards import remarks, statistics
 from evaluation.boards.table import cell_skill, scale_ends, tidy
 from evaluation.running.record import Record
 from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
 from evaluation.scoring.metrics import METRICS, PRIMARY
 
-#: Cells at once, as a multiple of what others ran with, from which times do not compare.
-UNEVEN = 1.5
 #: Raw metrics that a board shows beside the skill.
 SHOWN = (
     "f1@0.9",
@@ -113,19 +111,28 @@ def leaderboard(out: str | Path, metric: str = PRIMARY) -> pd.DataFrame:
         One row a method and track, best first, as in ``leaderboard.csv``. Problems without a
         truth have a board of their own, `evaluation.boards.real.real_board`.
     """
+    return read_board(out, metric).table
+
+
+def read_board(out: str | Path, metric: str = PRIMARY) -> Board:
+    """Return the board of a folder of results, as `board` does of records.
+
+    Problems without a truth are left out.
+    """
     from evaluation.boards.real import real_records
     from evaluation.running.store import load_records
 
     records = load_records(Path(out))
     real = {record.key for record in real_records(records)}
-    return board([record for record in records if record.key not in real], metric).table
+    return board([record for record in records if record.key not in real], metric)
 
 
 def board(records: Iterable[Record], metric: str = PRIMARY) -> Board:
     """Rank methods by their mean skill over problems.
 
     Skill is 0 at the chance level of a problem and 1 at its oracle; cells that failed, or are
-    missing where another method has one, count 0, the least there is: no failure helps.
+    missing where another method has one, count 0, the least there is: no failure helps. A method
+    of which no cell finished is named, without rank and numbers.
 
     Parameters
     ----------
@@ -162,36 +169,26 @@ def _rank(track: str, cells: pd.DataFrame, ends: pd.DataFrame, metric: str) -> T
     """Rank the methods of one track."""
     notes = []
     took_part = set(cells.loc[cells["status"] != "skipped", "entry"])
-    if idle := sorted(set(cells["entry"]) - took_part):
-        notes.append(f"Not for this track, and not ranked: {', '.join(idle)}.")
-        cells = cells[cells["entry"].isin(took_part)]
-    cells = _completed(cells)
+    notes += remarks.idle(cells[~cells["entry"].isin(took_part)])
+    cells = _completed(cells[cells["entry"].isin(took_part)])
+    finished = set(cells.loc[cells["status"] == "ok", "entry"])
+    failed = cells[~cells["entry"].isin(finished)]
+    notes += [*remarks.failed(failed), *remarks.never_run(cells), *remarks.tuned(cells)]
+    cells = cells[cells["entry"].isin(finished)]
     dull = sorted(cells.loc[cells["skill"].isna() & (cells["status"] == "ok"), "problem"].unique())
     if dull:
         notes.append(
             f"{metric} cannot tell chance from oracle on {', '.join(dull)}: not counted there."
         )
-    notes += _uneven_load(cells)
+    notes += remarks.uneven_load(cells)
     counted = cells[~cells["problem"].isin(dull)]
     grid = counted.pivot(index="entry", columns=["problem", "seed"], values="skill")
     grid = grid.reindex(sorted(cells["entry"].unique())).sort_index(axis=1).fillna(0)
     means = _means(grid)
     # Rounding here keeps the order of equals free of the noise of summation.
     order = np.lexsort([grid.index.to_numpy(str), -means.round(9)])
-    return _compare(track, grid.iloc[order], _summary(cells, ends), notes)
-
-
-def _uneven_load(cells: pd.DataFrame) -> list[str]:
-    """Say whose times were taken among more cells at once than the others'."""
-    done = cells[(cells["status"] == "ok") & cells["fit_seconds"].notna()]
-    load = done.groupby("entry")["n_concurrent"].median()
-    if len(load) < 2 or load.max() < UNEVEN * load.min():
-        return []
-    busy = sorted(load.index[load >= UNEVEN * load.min()])
-    return [
-        f"Times are not comparable: {', '.join(busy)} ran with up to {load.max():g} cells at once, "
-        f"others with {load.min():g}. Run both with the same --jobs to compare times."
-    ]
+    ranked = _compare(track, grid.iloc[order], _summary(cells, ends), notes)
+    return _with_failed(ranked, failed)
 
 
 def _completed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -246,31 +243,8 @@ def _compare(track: str, grid: pd.DataFrame, summary: pd.DataFrame, notes: list[
         "mean_rank": mean_rank,
     }
     table = pd.concat([pd.DataFrame(front), summary], axis=1)
-    notes = [*notes, *_caveats(n_seeds, len(grid))]
+    notes = [*notes, *remarks.caveats(n_seeds, len(grid))]
     return TrackBoard(track, table, by_problem, p_values, mean_rank, bars, detectable, tuple(notes))
-
-
-def _caveats(n_seeds: pd.Series, n_methods: int) -> list[str]:
-    """Say what so many problems, seeds and methods do not support."""
-    problems = len(n_seeds)
-    notes = []
-    if problems == 1:
-        notes.append(
-            "One problem: intervals hold for new seeds of it, and say nothing of other problems."
-            if n_seeds.iloc[0] > 2
-            else "One problem and fewer than three seeds: no intervals; ties are by margin alone."
-        )
-    elif problems < statistics.MIN_PROBLEMS:
-        notes.append(f"{problems} problems: intervals are rough, and likely too narrow.")
-    needed = statistics.problems_needed(n_methods)
-    if n_methods > 1 and problems < needed:
-        notes.append(
-            f"No significance tests: for {n_methods} methods they need {needed} problems before "
-            f"any difference can reach 5%, and there are {problems}."
-        )
-    if problems > 1 and n_seeds.max() == 1:
-        notes.append("One seed a problem: the luck of a seed is not told from skill.")
-    return notes
 
 
 def _summary(cells: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
@@ -292,16 +266,31 @@ def _summary(cells: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def _with_failed(ranked: TrackBoard, cells: pd.DataFrame) -> TrackBoard:
+    """Append the methods of which no cell finished: no rank, and none of chance's numbers."""
+    if cells.empty:
+        return ranked
+    groups = cells.groupby("entry")
+    counts = {"n_ok": 0, "n_cells": groups.size(), "completeness": 0.0}
+    rows = pd.DataFrame({"family": groups["family"].first(), **counts})
+    return _append(ranked, rows.reset_index(names="method"))
+
+
 def _with_controls(ranked: TrackBoard, controls: pd.DataFrame, ends: pd.DataFrame) -> TrackBoard:
     """Append the control rows: skill 0 and 1 by definition, and no rank."""
     if controls.empty:
         return ranked
     rows = _summary(controls, ends).sort_index(ascending=False).reset_index(names="method")
-    rows["track"], rows["family"] = ranked.track, "control"
+    rows["family"] = "control"
     rows["skill"] = (rows["method"] == ORACLE).astype(float)
-    rows = rows.reindex(columns=ranked.table.columns)
+    return _append(ranked, rows)
+
+
+def _append(ranked: TrackBoard, rows: pd.DataFrame) -> TrackBoard:
+    rows = rows.assign(track=ranked.track).reindex(columns=ranked.table.columns)
     whole = ["rank", "rank_low", "rank_high", "tie_group", "n_ok", "n_cells"]
-    parts = [part.astype(dict.fromkeys(whole, "Int64")) for part in (ranked.table, rows)]
-    kinds = ranked.table.dtypes.to_dict() | dict.fromkeys(whole, "Int64")
-    table = pd.concat([part.astype(kinds) for part in parts], ignore_index=True)
-    return TrackBoard(**(vars(ranked) | {"table": table}))
+    kinds = {n: "Int64" if k.kind == "i" else k for n, k in ranked.table.dtypes.items()}
+    kinds |= dict.fromkeys(whole, "Int64")
+    parts = [part.astype(kinds) for part in (ranked.table, rows)]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return replace(ranked, table=table)

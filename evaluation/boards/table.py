@@ -1,6 +1,6 @@
 """Records as a table: one row a cell, with the two ends of its scale and its skill."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ _FIELDS = (
 )
 
 
+_SEARCH = ("tuned", "at_edge", "search_seconds")
+
+
 def tidy(records: Iterable[Record]) -> tuple[pd.DataFrame, list[str]]:
     """Return one row a cell, in an order of its own, and notes on what was superseded.
 
@@ -40,7 +43,7 @@ def tidy(records: Iterable[Record]) -> tuple[pd.DataFrame, list[str]]:
     """
     rows = [_row(record) for record in records]
     if not rows:
-        columns = [*_FIELDS, *METRICS, "entry"]
+        columns = [*_FIELDS, *_SEARCH, *METRICS, "entry"]
         return pd.DataFrame(columns=columns), ["There are no records: run something first."]
     cells = pd.DataFrame(rows)
     tuned = cells["tuning"] == "tuned"
@@ -56,7 +59,31 @@ def tidy(records: Iterable[Record]) -> tuple[pd.DataFrame, list[str]]:
 def _row(record: Record) -> dict[str, Any]:
     row = {name: getattr(record, name) for name in _FIELDS}
     scores = record.metrics if record.status == "ok" else {}
+    row |= {
+        "tuned": spelled(record.search.get("chosen", {})),
+        "at_edge": ", ".join(at_edge(record.search)),
+        "search_seconds": record.search.get("seconds", np.nan),
+    }
     return row | {name: scores.get(name, np.nan) for name in METRICS}
+
+
+def spelled(params: Mapping[str, Any]) -> str:
+    """Return parameters as a selector has them."""
+    return ", ".join(f"{name}={value}" for name, value in sorted(params.items()))
+
+
+def at_edge(search: Mapping[str, Any]) -> list[str]:
+    """Return the parameters of which the least or greatest of several numbers was chosen.
+
+    A better value may lie beyond it; of fewer than three numbers, every one is an edge.
+    """
+    found = []
+    for name, value in search.get("chosen", {}).items():
+        tried = {trial["params"].get(name) for trial in search.get("trials", ())}
+        numbers = sorted(n for n in tried if isinstance(n, int | float) and n is not True)
+        if len(numbers) == len(tried) > 2 and value in (numbers[0], numbers[-1]):
+            found.append(name)
+    return found
 
 
 def scale_ends(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -4,13 +4,16 @@ Exit codes: 0 all well; 1 wrong usage or input; 3 some cells of a run failed, th
 130 interrupted.
 """
 
+import functools
+import inspect
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from evaluation.cli import boards, own_activations, plugins, publishing, reproduce, running
+from evaluation.cli import boards, display, own_activations, plugins, publishing, reproduce, running
 from evaluation.own_activations.limits import Stopped
 
 app = typer.Typer(
@@ -21,9 +24,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _with_json(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the option --json, which prints all that it shows as one object."""
+
+    @functools.wraps(command)
+    def run(*, json: bool = False, **given: Any) -> None:
+        with display.output(json):
+            command(**given)
+
+    kind = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    option = inspect.Parameter("json", keyword, default=False, annotation=kind)
+    signature = inspect.signature(command)
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), option]
+    )
+    run.__annotations__ = {**command.__annotations__, "json": kind}
+    return run
+
+
 for module in (boards, running, publishing, plugins, own_activations, reproduce):
     for command in module.COMMANDS:
-        app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+        app.command(command.__name__.rstrip("_").replace("_", "-"))(_with_json(command))
 
 
 #: Verbs that store what they finish, and go on from there.

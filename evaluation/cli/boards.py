@@ -1,11 +1,14 @@
 """Verbs that look: list, info, report, compare."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from evaluation.cli import display
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("methods", "problems", "metrics", "suites", "experiments")
 
@@ -131,6 +134,7 @@ def report(
     plots: Annotated[list[str] | None, typer.Option(help="png, svg; repeatable.")] = None,
 ) -> None:
     """Write report.html, leaderboard.md, leaderboard.csv and cells.csv from stored results."""
+    from evaluation.cli.board import show_leaderboard
     from evaluation.report import write_report
     from evaluation.running.store import load_records
     from evaluation.scoring.metrics import PRIMARY
@@ -141,7 +145,7 @@ def report(
         figures=plots or (),
         baseline=None if baseline is None else load_records(baseline),
     )
-    display.show_leaderboard(out)
+    show_leaderboard(out, metric)
     display.show_paths(paths.values())
 
 
@@ -160,11 +164,31 @@ def compare(
 
     found = compare_records(load_records(first), load_records(second), metric or PRIMARY)
     if len(found.table):
-        display.show_table(f"{second} against {first}", found.table.to_dict("records"))
+        display.show_table(f"{second} against {first}", _compared(found.table))
     display.show_notes(found.notes)
-    display.console.print(found.sentence, markup=False)
+    display.say(found.sentence)
     if fail_on_regression and found.regressed:
         raise typer.Exit(3)
+
+
+def _compared(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a comparison in the columns that fit on a terminal."""
+    return [
+        {
+            "method": row["method"],
+            "track": row["track"],
+            "cells": row["n"],
+            "before": row["a"],
+            "after": row["b"],
+            "change": row["difference"],
+            "95 %": f"{row['low']:+.2f}..{row['high']:+.2f}" if row["low"] == row["low"] else "",
+            "p": row["p"],
+            "broke": row["broke"],
+            "fixed": row["fixed"],
+            "verdict": row["verdict"],
+        }
+        for row in table.to_dict("records")
+    ]
 
 
 COMMANDS = (list_, info, report, compare)

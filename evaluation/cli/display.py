@@ -1,14 +1,18 @@
 """What the command line shows: progress, tables, notes. No numbers are made here."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from evaluation.cli.layout import lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -21,18 +25,51 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 _STYLES = {"ok": "green", "skipped": "yellow"}
-#: Columns of the board that fit on a terminal, and what they are called there.
-_COLUMNS = {
-    "rank": "#",
-    "method": "method",
-    "skill": "skill",
-    "interval": "95 %",
-    "f1@0.9": "f1@.9",
-    "worst_cosine": "worst",
-    "n_features_error": "count",
-    "completeness": "done",
-    "median_seconds": "s",
-}
+#: What was shown, where JSON was asked for.
+_document: dict[str, Any] | None = None
+
+
+@contextlib.contextmanager
+def output(as_json: bool) -> Iterator[None]:
+    """Collect what is shown, and print it as one JSON object at the end, where that is asked for.
+
+    What people read goes to standard error meanwhile.
+    """
+    global _document
+    if not as_json:
+        yield
+        return
+    _document, console.stderr = {}, True
+    try:
+        yield
+    finally:
+        document, _document, console.stderr = _document, None, False
+        sys.stdout.write(json.dumps(_plain(document), indent=1) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it: null for what is no number."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "item"):
+        return _plain(value.item())
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return None if repr(value) == "<NA>" else str(value)
+
+
+def collect(kind: str, value: Any) -> None:
+    """Keep what is shown for the JSON: tables and facts by their titles, all else in lists."""
+    if _document is None:
+        return
+    if isinstance(value, dict):
+        _document.setdefault(kind, {}).update(value)
+    else:
+        _document.setdefault(kind, []).extend(value)
 
 
 class Live:
@@ -49,12 +86,15 @@ class Live:
         if self._bar is not None:
             self._bar.stop()
 
-    def begin(self, n_pending: int, n_total: int) -> None:
-        """Say what will be done."""
+    def begin(self, n_methods: int, n_pending: int, n_total: int) -> None:
+        """Say what will be done: cells of methods, and those of chance and oracle beside them."""
         from rich import progress
 
         reused = f", {n_total - n_pending} done before" if n_total > n_pending else ""
-        errors.print(f"{n_pending} cells to run{reused}.")
+        controls = f", {n_pending - n_methods} of them chance and oracle"
+        errors.print(
+            f"{n_pending} cells to run{controls if n_pending > n_methods else ''}{reused}."
+        )
         if n_pending and errors.is_terminal:
             self._bar = progress.Progress(
                 progress.BarColumn(),
@@ -113,6 +153,7 @@ def show_plan(plan: "Plan") -> None:
 
 def show_summary(summary: "RunSummary") -> None:
     """Show how a run went."""
+    collect("cells", dict(summary.statuses) | {"reused": summary.n_reused})
     counts = Text(", ").join(
         Text(f"{n} {status}", style=_STYLES.get(status, "red"))
         for status, n in sorted(summary.statuses.items())
@@ -126,50 +167,45 @@ def show_summary(summary: "RunSummary") -> None:
 
 def show_notes(notes: Iterable[str]) -> None:
     """Show what the user should know."""
+    notes = list(notes)
+    collect("notes", notes)
     for note in notes:
         errors.print(Text(note, style="yellow"), soft_wrap=True)
 
 
-def show_leaderboard(out: Path) -> None:
-    """Show the board of a results folder."""
-    from evaluation.boards.leaderboard import leaderboard
-
-    _show_real(out)
-    table = leaderboard(out)
-    if table.empty:
-        return
-    for track, part in table.groupby("track", sort=True):
-        rows = [
-            {title: _board_cell(row, column) for column, title in _COLUMNS.items()}
-            for row in part.to_dict("records")
-        ]
-        show_table(f"leaderboard, {track}", rows, dense=True)
+def show_board(title: str, rows: Sequence[Mapping[str, str]], numeric: Sequence[str]) -> None:
+    """Show rows of text as a table of the terminal's width; of any width where there is none."""
+    console.print(Text(title, style="bold"))
+    head, *rest = lines(rows, numeric, _width()) or [""]
+    console.print(Text(head, style="bold"), soft_wrap=True)
+    for line in rest:
+        console.print(Text(line), soft_wrap=True)
+    console.print()
 
 
-def _show_real(out: Path) -> None:
-    from evaluation.boards.real import HEADLINES, real_board, real_records
-    from evaluation.running.store import load_records
-
-    if not real_records(load_records(out)):
-        return
-    columns = ["method", "skill", *HEADLINES, "ev_pursuit@16", "l0", "seconds"]
-    rows = real_board(out).table[columns].to_dict("records")
-    shown = [{str(c): _board_cell(row, str(c)) for c in columns} for row in rows]
-    show_table("real networks", shown, dense=True)
+def show_legend(text: str) -> None:
+    """Show what the columns of a table mean, on a terminal alone."""
+    if console.is_terminal:
+        console.print(Text(text, style="dim"))
 
 
-def _board_cell(row: Mapping[Any, Any], column: str) -> str:
-    if column == "interval":
-        low, high = row.get("skill_low"), row.get("skill_high")
-        return "" if not isinstance(low, float) or low != low else f"{low:.2f}–{high:.2f}"
-    value = row.get(column)
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.2f}"
-    return "" if str(value) in ("None", "<NA>") else str(value)
+#: Characters of a board beside its names.
+_NUMBERS = 62
+
+
+def room_for_names() -> int:
+    """Return the characters that a name may have before a board gets too wide."""
+    width = _width()
+    return 10**9 if width is None else max(20, width - _NUMBERS)
+
+
+def _width() -> int | None:
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
 def say(text: str) -> None:
     """Show lines as they are, broken by the terminal alone."""
+    collect("text", [text])
     console.print(Text(text), soft_wrap=True)
 
 
@@ -180,12 +216,16 @@ def tell(line: str) -> None:
 
 def show_paths(paths: Iterable[Path]) -> None:
     """Show files that were written."""
+    paths = list(paths)
+    collect("paths", map(str, paths))
     for path in paths:
         console.print(Text(str(path)), soft_wrap=True)
 
 
 def show_status(status: "RunProgress") -> None:
     """Show how far a run is."""
+    done = {"planned": status.n_planned, "done": status.n_done, "running": bool(status.owner)}
+    collect("cells", done | dict(status.statuses))
     state = f"running ({status.owner})" if status.owner else "not running"
     console.print(
         f"{status.out}: {state}; {status.n_done} of {status.n_planned} planned cells done."
@@ -195,29 +235,17 @@ def show_status(status: "RunProgress") -> None:
     show_notes(status.notes)
 
 
-def show_table(title: str, rows: Sequence[Mapping[Any, Any]], dense: bool = False) -> None:
-    """Show rows of the same keys as a table; a dense one has no rules between its columns.
-
-    The first column, the name, is never broken: it is there to be copied.
-    """
-    table = Table(title=title, title_justify="left", header_style="bold")
-    if dense:
-        table.box, table.padding = box.SIMPLE_HEAD, 0
-    for place, column in enumerate(rows[0] if rows else ()):
-        numeric = all(isinstance(row[column], int | float) for row in rows)
-        table.add_column(
-            str(column),
-            justify="right" if numeric else "left",
-            overflow="fold",
-            no_wrap=dense or place == 0,
-        )
-    for row in rows:
-        table.add_row(*(Text(_show(value)) for value in row.values()))
-    console.print(table)
+def show_table(title: str, rows: Sequence[Mapping[Any, Any]]) -> None:
+    """Show rows of the same keys as a table."""
+    collect("tables", {title: [dict(row) for row in rows]})
+    keys = list(rows[0]) if rows else []
+    numeric = [str(k) for k in keys if all(isinstance(row[k], int | float) for row in rows)]
+    show_board(title, [{str(k): _show(row[k]) for k in keys} for row in rows], numeric)
 
 
 def show_facts(title: str, facts: Mapping[str, Any]) -> None:
     """Show one thing's properties, one a line."""
+    collect("facts", {title: dict(facts)})
     console.print(Text(title, style="bold"))
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():

@@ -10,6 +10,7 @@ from evaluation.real.metrics import REAL_METRICS
 from evaluation.real.problem import REAL_PROBLEMS
 from evaluation.running.suites import SUITES
 from evaluation.scoring.metrics import METRICS
+from toy.zoo.lookup import versioned
 from unfold.registry import did_you_mean
 
 
@@ -43,6 +44,7 @@ def describe(name: str) -> dict[str, Any]:
         }
     if ":" in name or name.partition("[")[0] in unfold.list_methods():
         return _method(name)
+    name = versioned(name)
     if name in REAL_PROBLEMS or name in toy.list_problems() or "/v" in name:
         from evaluation.publishing.frontier import FRONTIER
 

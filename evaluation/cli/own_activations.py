@@ -95,8 +95,7 @@ def explain(
         out=out,
     )
     for index, decomposition, picture in explained:
-        display.console.print(f"\nsample {index}", highlight=False)
-        display.console.print(str(decomposition), markup=False, highlight=False)
+        display.say(f"\nsample {index}\n{decomposition}")
         if picture:
             display.show_paths([picture])
 
@@ -124,7 +123,7 @@ def certify(
         positive=None if signed is None else not signed,
         seed=seed,
     )
-    display.console.print(str(certificate), markup=False, highlight=False)
+    display.say(str(certificate))
 
 
 def fit(
@@ -145,10 +144,10 @@ def fit(
         int | None, typer.Option(min=2, help="Fit a random subsample of so many.")
     ] = None,
     mem: Annotated[
-        float | None, typer.Option(min=0.001, help="Gigabytes it may take; default: most free.")
+        str | None, typer.Option(help="It may take: 4GB, or 4; default: most of what is free.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds, then the best so far is kept.")
+        str | None, typer.Option(help="90s, 10m, 2h; then the best so far is kept.")
     ] = None,
     examples: Examples = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an earlier fit.")] = False,
@@ -158,6 +157,7 @@ def fit(
 ) -> None:
     """Find the feature directions in a file of activations."""
     from evaluation.own_activations.fit import fit_file
+    from evaluation.running.selectors import parse_duration
 
     fitted = fit_file(
         file,
@@ -168,8 +168,8 @@ def fit(
         codes=codes,
         seed=seed,
         max_samples=max_samples,
-        memory=mem,
-        timeout=timeout,
+        memory=None if mem is None else _gigabytes(mem),
+        timeout=None if timeout is None else parse_duration(timeout),
         overwrite=overwrite,
         chance=chance,
         examples=examples,
@@ -179,6 +179,14 @@ def fit(
     display.show_paths(fitted.paths)
     if fitted.summary["stopped"] == "interrupted":
         raise typer.Exit(130)
+
+
+def _gigabytes(text: str) -> float:
+    """Return a size in GB: of a bare number that many, else as `run --mem` reads it."""
+    from evaluation.running.selectors import parse_size
+
+    bare = text.strip().replace(".", "", 1).isdigit()
+    return parse_size(f"{text}GB" if bare else text) / 1e9
 
 
 def _shown(summary: dict[str, Any]) -> dict[str, Any]:

@@ -47,11 +47,14 @@ def train(
             made = toy.make_problem(dict(found.spec), seed, device=device)
             n_represented = int(made.truth.represented.sum())
             rows.append(
-                {"problem": found.name, "seed": seed, "represented": n_represented}
-                | axes(made)
+                {"problem": found.name, "seed": seed, "found": n_represented}
+                | {_SHORT.get(name, name): value for name, value in axes(made).items()}
                 | {"digest": made.digest[:12]}
             )
     display.show_table("problems made", rows)
 
+
+#: Columns of `train`, shorter than the facts are called elsewhere.
+_SHORT = {"n_features": "k", "density": "p", "n_samples": "N"}
 
 COMMANDS = (check, train)

@@ -19,8 +19,16 @@ Problems = Annotated[
 Methods = Annotated[
     list[str] | None,
     typer.Option(
-        "--method", "-m", help="name, file.py:Class or pkg.mod:Class, with \\[param=value]."
+        "--method",
+        "-m",
+        help="name, file.py:Class or pkg.mod:Class, with \\[param=value] or \\[param=\\[a,b]].",
     ),
+]
+Mem = Annotated[
+    str | None, typer.Option(help="Of a cell's process tree: 4GB. A GPU's is not counted.")
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once; 1 for methods on a GPU.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Results folder.")]
 SaltFile = Annotated[
@@ -49,9 +57,9 @@ def run(
     track: Annotated[list[str] | None, typer.Option(help="blind, informed; repeatable.")] = None,
     tuning: Annotated[list[str] | None, typer.Option(help="default, tuned; repeatable.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Of a cell: 90s, 10m, 2h.")] = None,
-    mem: Annotated[str | None, typer.Option(help="Of a cell's process tree: 4GB.")] = None,
+    mem: Mem = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads in a cell.")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at once.")] = None,
+    jobs: Jobs = None,
     out: Out = None,
     salt_file: SaltFile = None,
     shard: Annotated[
@@ -69,6 +77,7 @@ def run(
     ] = None,
 ) -> None:
     """Run methods on problems; go on where an earlier run into the same folder stopped."""
+    from evaluation.cli.board import show_leaderboard
     from evaluation.running.run import run as run_suite
     from evaluation.running.selectors import parse_shard
 
@@ -93,7 +102,8 @@ def run(
     with display.Live() as live:
 
         def announce(plan: "Plan") -> None:
-            live.begin(len(plan.pending), len(plan.cells))
+            own = [cell for cell in plan.pending if not cell.is_control]
+            live.begin(len(own), len(plan.pending), len(plan.cells))
 
         summary = run_suite(
             chosen,
@@ -113,11 +123,13 @@ def run(
         from evaluation.publishing.reuse import data_note
 
         display.show_notes(data_note(folder))
-    display.show_leaderboard(folder)
+    show_leaderboard(folder)
     if report:
         from evaluation.report import write_report
 
         display.show_paths(write_report(folder).values())
+    else:
+        display.tell(f"Results are in {folder}; `unfold report {folder}` writes the page.")
     if summary.n_failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -200,7 +212,7 @@ def score(
     from evaluation.running.rescore import rescore
 
     changed, notes = rescore(out, salt=_read_salt(salt_file))
-    display.console.print(f"{changed} record(s) scored anew in {out}.")
+    display.say(f"{changed} record(s) scored anew in {out}.")
     display.show_notes(notes)
 
 
@@ -213,9 +225,7 @@ def merge(
     from evaluation.running.merge import merge as merge_folders
 
     merged = merge_folders(sources, out, keep=keep)
-    display.console.print(
-        f"{merged.n_copied} cell(s) copied to {out}, {merged.n_same} already there."
-    )
+    display.say(f"{merged.n_copied} cell(s) copied to {out}, {merged.n_same} already there.")
     display.show_notes(merged.notes)
 
 

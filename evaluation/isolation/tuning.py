@@ -7,6 +7,7 @@ on the same split, and the time limit of the cell covers all of them.
 """
 
 import itertools
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,14 +45,15 @@ def tune(
     Returns
     -------
     dict
-        "criterion", "n_trials", "trials" (what was tried, with its score in nats or the error)
-        and "chosen".
+        "criterion", "n_trials", "trials" (what was tried, with its score in nats or the error),
+        "chosen" and "seconds".
 
     Raises
     ------
     RuntimeError
         If no candidate could be fitted.
     """
+    began = time.perf_counter()
     rng = np.random.default_rng(search["seed"])
     order = rng.permutation(len(X))
     split = int(FITTED_SHARE * len(X))
@@ -73,7 +75,7 @@ def tune(
     best = min(scored, key=lambda trial: trial["nats"])
     return {
         "criterion": CRITERION, "n_trials": len(trials), "trials": trials,
-        "chosen": best["params"],
+        "chosen": best["params"], "seconds": time.perf_counter() - began,
     }  # fmt: skip
 
 

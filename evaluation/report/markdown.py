@@ -19,14 +19,17 @@ _TITLES = [
     "skill",
     "95% interval",
     "f1@0.9",
-    "recall@0.9",
-    "precision@0.9",
+    "f1@0.99",
     "worst cosine",
+    "MCC",
+    "count error",
     "code F1",
     "complete",
     "median time",
     "peak memory",
 ]
+
+_SHOWN = ("f1@0.9", "f1@0.99", "worst_cosine", "mcc", "n_features_error", "code_f1")
 
 
 def render(ranked: Board, comparison: Comparison | None = None) -> str:
@@ -65,6 +68,11 @@ def _table(track: TrackBoard) -> str:
         ranked = pd.notna(row["rank"])
         tied = ranked and row["tie_group"] in seen
         seen.add(row["tie_group"])
+        if not row["n_ok"]:
+            dashes = ["–"] * (len(_TITLES) - 2)
+            dashes[-3] = f"0/{row['n_cells']}"
+            rows.append(["", _name(row["method"]), *dashes])
+            continue
         rows.append(
             [
                 f"{'=' if tied else ''}{row['rank']}" if ranked else "",
@@ -73,10 +81,7 @@ def _table(track: TrackBoard) -> str:
                 f"{_number(row['skill_low'])} to {_number(row['skill_high'])}"
                 if pd.notna(row["skill_low"])
                 else "",
-                *(
-                    _number(row[name])
-                    for name in ("f1@0.9", "recall@0.9", "precision@0.9", "worst_cosine", "code_f1")
-                ),
+                *(_number(row[name]) for name in _SHOWN),
                 f"{row['n_ok']}/{row['n_cells']}",
                 seconds(row["median_seconds"]),
                 size(row["peak_bytes"]),

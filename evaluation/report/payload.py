@@ -8,6 +8,7 @@ import pandas as pd
 
 from evaluation.boards import statistics
 from evaluation.boards.leaderboard import Board, TrackBoard
+from evaluation.boards.names import fold
 from evaluation.report.verdict import verdicts
 from evaluation.running.record import Record
 from evaluation.scoring.controls import CHANCE, CONTROLS, ORACLE
@@ -38,21 +39,33 @@ def payload(ranked: Board, records: Iterable[Record]) -> dict[str, Any]:
     entries = sorted(set(cells["entry"]) - set(CONTROLS)) + list(CONTROLS)
     problems = sorted(set(cells["problem"]))
     family = cells.groupby("entry")["family"].first().to_dict()
+    records = list(records)
     facts = _facts(records)
+    # named by the path of a file: of whoever looks, not of the catalogue
+    plugins = {r.method for r in records if r.method_path.rpartition(":")[0].endswith(".py")}
+    own = set(cells.loc[cells["method"].isin(plugins), "entry"])
     return {
         "metric": ranked.metric,
         "margin": statistics.MARGIN,
         "metrics": [
-            {"name": m.name, "best": m.best, "higher": m.higher_is_better, "kind": m.kind}
+            {
+                "name": m.name,
+                "best": m.best,
+                "higher": m.higher_is_better,
+                "kind": m.kind,
+                "about": m.definition,
+            }
             for m in METRICS.values()
         ],
         "methods": [
             {
                 "name": e,
+                "short": short,
+                "own": e in own,
                 "family": "control" if e in CONTROLS else family.get(e) or "other",
                 "control": e in CONTROLS,
             }
-            for e in entries
+            for e, short in zip(entries, fold(entries), strict=True)
         ],
         "problems": [{"name": p, **facts.get(p, {})} for p in problems],
         "statuses": sorted(set(cells["status"])),

@@ -59,7 +59,7 @@ def cells_parquet(ranked: Board) -> bytes:
 
 
 def _cells(ranked: Board) -> pd.DataFrame:
-    return ranked.cells.reindex(columns=[*_CELL, "n_atoms", *METRICS, "key"])
+    return ranked.cells.reindex(columns=[*_CELL, "tuned", "at_edge", "n_atoms", *METRICS, "key"])
 
 
 def _tex(value: object) -> str:
@@ -75,8 +75,9 @@ def _tex(value: object) -> str:
 
 def timings_csv(ranked: Board) -> str:
     """Return one row a cell, with what the clock and the memory meter said."""
-    measured = ["fit_seconds", "encode_seconds", "peak_bytes", "n_concurrent", "started_at"]
-    return _csv(ranked.cells.reindex(columns=[*_CELL[:4], "status", *measured, "key"]))
+    measured = ["fit_seconds", "encode_seconds", "search_seconds", "peak_bytes", "n_concurrent"]
+    columns = [*_CELL[:4], "status", *measured, "started_at", "key"]
+    return _csv(ranked.cells.reindex(columns=columns))
 
 
 def _csv(table: pd.DataFrame) -> str:

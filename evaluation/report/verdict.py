@@ -4,6 +4,7 @@ import pandas as pd
 
 from evaluation.boards.leaderboard import Board, TrackBoard
 from evaluation.boards.statistics import MARGIN
+from evaluation.scoring.controls import CONTROLS
 
 
 def verdicts(ranked: Board) -> dict[str, str]:
@@ -18,7 +19,7 @@ def methods_of(track: TrackBoard) -> pd.DataFrame:
 
 def failures(ranked: Board) -> str:
     """Return how many cells failed, in a sentence."""
-    cells = ranked.cells
+    cells = ranked.cells[~ranked.cells["method"].isin(CONTROLS)]
     failed = int((~cells["status"].isin(["ok", "skipped"])).sum())
     if not failed:
         return f"All {len(cells):,} cells finished." if len(cells) else "Nothing was run."

@@ -1,10 +1,13 @@
-"""What determines a cell, and its content hash: the key that results are stored under."""
+"""What determines a cell, and its content hash: the key that results are stored under.
+
+Also which code a cell runs, and which files it may read.
+"""
 
 import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import (
@@ -15,6 +18,8 @@ from importlib.metadata import (
 )
 from pathlib import Path
 from typing import Any
+
+from evaluation.running.record import Limits
 
 KEY_FORMAT = 1
 
@@ -192,3 +197,42 @@ def _find_root(top: str) -> Path | None:
         return None
     origin = Path(spec.origin).resolve()
     return origin.parent.parent if origin.name == "__init__.py" else origin.parent
+
+
+def absolute_target(target: str, root: Path) -> str:
+    """Return a target whose file, if it has one, is found from any folder."""
+    where, _, name = target.rpartition(":")
+    return f"{(root / where).resolve()}:{name}" if where.endswith(".py") else target
+
+
+def task_base(
+    target: str, limits: Limits, private: Sequence[Path] = (), root: Path | None = None
+) -> dict[str, Any]:
+    """Return the part of a task that says which code to run, and what it may read.
+
+    Parameters
+    ----------
+    target : str
+    limits : Limits
+    private : sequence of Path
+        Files and folders that a method must not read; the folder of a plug-in that holds one of
+        them is readable only as far as it is Python code.
+    root : Path, optional
+        Where relative paths start; by default the working directory.
+    """
+    root = root or Path.cwd()
+    target = absolute_target(target, root)
+    folder = plugin_folder(target)
+    readable: list[str] = []
+    code = [str(root)]
+    if folder is not None:
+        hides = any(path.resolve().is_relative_to(folder) for path in private)
+        (code if hides else readable).append(str(folder))
+    return {
+        "method": target,
+        "seconds": limits.seconds,
+        "bytes": limits.bytes,
+        "sys_path": [str(folder)] if folder else [str(root)],
+        "readable": readable,
+        "code": code,
+    }

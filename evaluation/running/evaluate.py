@@ -16,13 +16,14 @@ import numpy as np
 
 from evaluation.isolation.estimates import decode, fault
 from evaluation.isolation.pool import Slot
+from evaluation.running.cell_keys import task_base
 from evaluation.running.judging import (
     AnyProblem,
     metrics_version,
     score_controls,
     score_estimate,
 )
-from evaluation.running.plan import Cell, task_base
+from evaluation.running.plan import Cell
 from evaluation.running.problems import axes, facts, make, salt_fingerprint
 from evaluation.running.record import Record, environment
 from unfold.io.formats.contents import files_of

@@ -14,7 +14,7 @@ from evaluation.running.cell_keys import (
     content_key,
     method_source,
     method_target,
-    plugin_folder,
+    task_base,
 )
 from evaluation.running.problems import NamedProblem, find_problems, salt_fingerprint
 from evaluation.running.record import Limits, Record, Track, Tuning
@@ -89,12 +89,15 @@ class Plan:
         By key, the cells whose results are reused.
     scan : Scan
         What the results folder held.
+    same : Mapping of str to str
+        Methods that are another one by their parameters, and whose cells they share.
     """
 
     suite: Suite
     cells: tuple[Cell, ...]
     done: Mapping[str, Record]
     scan: Scan
+    same: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pending(self) -> list[Cell]:
@@ -168,14 +171,25 @@ def make_plan(
         for track in suite.tracks
         for method, tuning in entries
     ]
-    cells = [cell for cell in cells if shard.takes(cell.key)]
+    cells, same = _once([cell for cell in cells if shard.takes(cell.key)])
     scan = scan_records(out)
     stored = {c.key: scan.records[c.key] for c in cells if c.key in scan.records}
     done = {} if force else {k: r for k, r in stored.items() if _stands(r, suite.limits)}
     if only_failed:
         cells = [cell for cell in cells if cell.key in scan.records]
         done = {key: record for key, record in done.items() if record.status == "ok"}
-    return Plan(suite, tuple(cells), done, scan)
+    return Plan(suite, tuple(cells), done, scan, same)
+
+
+def _once(cells: Sequence[Cell]) -> tuple[list[Cell], dict[str, str]]:
+    """Return cells without repetitions, and which methods are which other ones."""
+    first: dict[str, Cell] = {}
+    same: dict[str, str] = {}
+    for cell in cells:
+        name, own = cell.method.choice.name, first.setdefault(cell.key, cell).method.choice.name
+        if own != name:
+            same[name] = own
+    return list(first.values()), same
 
 
 def _stands(record: Record, limits: Limits) -> bool:
@@ -355,42 +369,3 @@ def _keep_answer(path: Path, answer: Mapping[str, Any]) -> None:
         with suppress(OSError):
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, canonical(answer).encode())
-
-
-def absolute_target(target: str, root: Path) -> str:
-    """Return a target whose file, if it has one, is found from any folder."""
-    where, _, name = target.rpartition(":")
-    return f"{(root / where).resolve()}:{name}" if where.endswith(".py") else target
-
-
-def task_base(
-    target: str, limits: Limits, private: Sequence[Path] = (), root: Path | None = None
-) -> dict[str, Any]:
-    """Return the part of a task that says which code to run, and what it may read.
-
-    Parameters
-    ----------
-    target : str
-    limits : Limits
-    private : sequence of Path
-        Files and folders that a method must not read; the folder of a plug-in that holds one of
-        them is readable only as far as it is Python code.
-    root : Path, optional
-        Where relative paths start; by default the working directory.
-    """
-    root = root or Path.cwd()
-    target = absolute_target(target, root)
-    folder = plugin_folder(target)
-    readable: list[str] = []
-    code = [str(root)]
-    if folder is not None:
-        hides = any(path.resolve().is_relative_to(folder) for path in private)
-        (code if hides else readable).append(str(folder))
-    return {
-        "method": target,
-        "seconds": limits.seconds,
-        "bytes": limits.bytes,
-        "sys_path": [str(folder)] if folder else [str(root)],
-        "readable": readable,
-        "code": code,
-    }

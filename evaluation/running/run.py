@@ -181,6 +181,7 @@ def run(
         _rename(plan, store)
         pending, notes = _runnable(plan, store)
         summary.notes += [*notes, *_failed_before(plan.done.values()), *_told_nothing(plan)]
+        summary.notes += [f"{name} is {own}: one row." for name, own in plan.same.items()]
         store.announce(plan.suite.name, [cell.key for cell in plan.cells])
         if on_plan:
             on_plan(plan)

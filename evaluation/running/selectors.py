@@ -160,17 +160,20 @@ def _split_selector(text: str) -> tuple[str, str, dict[str, Any]]:
     if not path or not bracket:
         raise ValueError(f"Cannot read {text!r}: expected 'name[param=value,...]'.")
     params: dict[str, Any] = {}
-    for part in _split_commas(body, text):
+    for part in split_commas(body, text):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not name.isidentifier():
-            raise ValueError(f"Cannot read {part.strip()!r} in {text!r}: expected 'param=value'.")
+            raise ValueError(
+                f"Cannot read {part.strip()!r} in {text!r}: expected 'param=value', or a grid, "
+                f"'param=[a,b]'; parameters are separated by commas."
+            )
         if name in params:
             raise ValueError(f"{name!r} is given twice in {text!r}; a grid is '{name}=[a,b]'.")
         params[name] = _value(value, text)
     return label, path, params
 
 
-def _split_commas(body: str, text: str) -> list[str]:
+def split_commas(body: str, text: str) -> list[str]:
     """Split at commas outside of brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for char in body:
@@ -197,7 +200,7 @@ def _value(text: str, whole: str) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if text.startswith("[") and text.endswith("]"):
-        return [_value(part.strip(), whole) for part in _split_commas(text[1:-1], whole)]
+        return [_value(part.strip(), whole) for part in split_commas(text[1:-1], whole)]
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):

@@ -11,9 +11,9 @@ from typing import Self
 
 from evaluation.isolation.pool import Slot
 from evaluation.isolation.sandbox import hide_memory
-from evaluation.running.cell_keys import method_source
+from evaluation.running.cell_keys import absolute_target, method_source
 from evaluation.running.evaluate import Ended, Problems
-from evaluation.running.plan import Cell, absolute_target
+from evaluation.running.plan import Cell
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The zoo: versioned ids, and what each stands for."""
 
+import contextlib
 import difflib
 import re
 from typing import Any
@@ -28,6 +29,30 @@ def list_problems() -> list[str]:
     ``{circles,days,simplices,spheres}-{n}in{d}-p{p}[-noise{s}]/v1``.
     """
     return sorted(ZOO)
+
+
+def versioned(name: str) -> str:
+    """Return the id that a name without a version means: the newest of that name.
+
+    Parameters
+    ----------
+    name : str
+        As in "relu-20in5-p0.1"; an id with its version stays as it is.
+
+    Returns
+    -------
+    str
+        As in "relu-20in5-p0.1/v1"; the name itself where there is no problem of it.
+    """
+    if "/" in name:
+        return name
+    listed = [one for one in ZOO if one.rpartition("/v")[0] == name]
+    if listed:
+        return max(listed, key=lambda one: int(one.rpartition("/v")[2]))
+    with contextlib.suppress(ValueError):
+        lookup(f"{name}/v1")
+        return f"{name}/v1"
+    return name
 
 
 def lookup(problem_id: str) -> dict[str, Any]:

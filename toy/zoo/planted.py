@@ -29,7 +29,8 @@ def tree(
     return {
         "about": f"{n} features in {d} dimensions: {roots} trees of depth {depth}, four children "
         f"a parent of which at most one is active, and free features; Zipf densities; "
-        f"roots and free features correlated; strong parents have strong children.",
+        f"roots and free features correlated; strong parents have strong children"
+        + (f"; at least {alone:.0%} of a parent's activity is without a child." if alone else "."),
         "features": {
             "n": n,
             "gate": {
@@ -111,17 +112,28 @@ def pair(together: float, first: float, second: float) -> dict[str, Any]:
 _PARENTS = [-1, 0, 0, 0, -1, 4, 4, 4, -1, 8, 8, 8] + [-1] * 8
 _FAMILY = [0.15, 0.03, 0.03, 0.03]
 
+
+def _directed(how: str, **source: float) -> dict[str, Any]:
+    """Return the smallest planted world with directions of another kind."""
+    world = planted(40, 20, 0.05, 0.0, False)
+    return world | {
+        "about": f"{world['about'].rstrip('.')}; directions {how}.",
+        "source": {"kind": "planted", "d": 20} | source,
+    }
+
+
 PLANTED_ZOO: dict[str, dict[str, Any]] = {
     "planted-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False),
     "planted-40in20-p0.05-signed/v1": planted(40, 20, 0.05, 0.0, True),
     "planted-80in20-p0.05-noise0.02/v1": planted(80, 20, 0.05, 0.02, False),
     "planted-80in20-p0.1/v1": planted(80, 20, 0.1, 0.0, False),
-    "incoherent-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False)
-    | {"source": {"kind": "planted", "d": 20, "coherence": 0.3}},
-    "coherent-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False)
-    | {"source": {"kind": "planted", "d": 20, "common": 0.3}},
-    "anisotropic-40in20-p0.05/v1": planted(40, 20, 0.05, 0.0, False)
-    | {"source": {"kind": "planted", "d": 20, "spectrum": 0.5}},
+    "incoherent-40in20-p0.05/v1": _directed(
+        "of which no two have a cosine beyond 0.3", coherence=0.3
+    ),
+    "coherent-40in20-p0.05/v1": _directed(
+        "that all lean towards a common one, by 0.3 in cosine", common=0.3
+    ),
+    "anisotropic-40in20-p0.05/v1": _directed("that thin out over dimensions", spectrum=0.5),
     "zipf-80in20/v1": {
         "about": "80 random unit directions in 20 dimensions with densities that fall like "
         "rank^-0.5, from 0.2 to 0.005, and no two features alike in strength.",

@@ -14,6 +14,9 @@ const bytes = (v) => {
 };
 const letter = (group) => (group <= 26 ? String.fromCharCode(64 + group) : String(group));
 
+// A name that may be broken where its parts meet.
+const breakable = (name) => name.split(/(?<=[,[:=/-])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+
 function skillBar(row) {
   const at = (v) => `${(100 * Math.min(1, Math.max(0, v))).toFixed(2)}%`;
   const bar = el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill", style: `width:${at(row.skill)}` }));
@@ -24,21 +27,22 @@ function skillBar(row) {
 
 // Columns of the board: title, what to sort by, how to show it; lower is better where said.
 const COLUMNS = [
-  { id: "rank", title: "Rank", up: true, value: (r) => r.rank, show: (r) => [
+  { id: "rank", title: "Rank", about: "By mean skill; below it the ranks that resampling problems and seeds leaves open", up: true, value: (r) => r.rank, show: (r) => [
       el("span", { class: "rank" }, String(r.rank)),
       r.rank_low === r.rank_high ? null : el("span", { class: "range" }, `${r.rank_low}–${r.rank_high}`)] },
-  { id: "tie", title: "Tie", up: true, value: (r) => r.tie_group, show: (r) => [
+  { id: "tie", title: "Tie", about: "Methods with the same letter cannot be told apart from the first of them", up: true, value: (r) => r.tie_group, show: (r) => [
       el("span", { class: `tie${r.tie_group === 1 ? " first" : ""}`, title: r.tie_group === 1 ? "Cannot be told from the leader" : `Tie group ${letter(r.tie_group)}` }, letter(r.tie_group))] },
   { id: "method", title: "Method", up: true, text: true, value: (r) => r.name, show: (r) => [
-      el("span", { class: "name", title: r.name }, r.name), el("span", { class: "family" }, r.family)] },
-  { id: "skill", title: "Skill", wide: true, value: (r) => r.skill, show: (r) => [skillBar(r), el("span", { class: "value" }, number(r.skill)),
+      el("span", { class: "name", title: r.name }, ...breakable(r.short)),
+      el("span", { class: "family" }, r.family, r.own ? el("span", { class: "own" }, "yours") : null)] },
+  { id: "skill", title: "Skill", about: "0 is a random dictionary, 1 the true one with the best encoder; mean over problems, with its 95 % interval", wide: true, value: (r) => r.skill, show: (r) => [skillBar(r), el("span", { class: "value" }, number(r.skill)),
       r.skill_low === null || r.skill_low === undefined ? null : el("span", { class: "range" }, `${number(r.skill_low, 2)}–${number(r.skill_high, 2)}`)] },
-  ...[["f1@0.9", "F1 at .9"], ["recall@0.9", "Recall"], ["precision@0.9", "Precision"], ["worst_cosine", "Worst cos"], ["code_f1", "Code F1"]]
-    .map(([id, title]) => ({ id, title, value: (r) => r.scores[id], show: (r) => [number(r.scores[id])] })),
-  { id: "completeness", title: "Done", value: (r) => r.completeness, show: (r) => [
+  ...[["f1@0.9", "F1 at .9"], ["f1@0.99", "F1 at .99"], ["worst_cosine", "Worst cos"], ["mcc", "MCC"], ["n_features_error", "Count"], ["code_f1", "Code F1"]]
+    .map(([id, title]) => ({ id, title, value: (r) => r.scores[id], show: (r) => [number(r.scores[id], 2)] })),
+  { id: "completeness", title: "Done", about: "Cells that finished; the others count as chance", value: (r) => r.completeness, show: (r) => [
       el("span", { class: r.completeness < 1 ? "pill bad" : "muted" }, `${r.n_ok}/${r.n_cells}`)] },
-  { id: "time", title: "Fit time", up: true, value: (r) => r.median_seconds, show: (r) => [seconds(r.median_seconds)] },
-  { id: "memory", title: "Memory", up: true, value: (r) => r.peak_bytes, show: (r) => [bytes(r.peak_bytes)] },
+  { id: "time", title: "Fit time", about: "Median seconds of a fit", up: true, value: (r) => r.median_seconds, show: (r) => [seconds(r.median_seconds)] },
+  { id: "memory", title: "Memory", about: "Greatest memory of a cell", up: true, value: (r) => r.peak_bytes, show: (r) => [bytes(r.peak_bytes)] },
 ];
 
 function sorted(rows, sort) {
@@ -51,23 +55,27 @@ function sorted(rows, sort) {
   }).map(([row]) => row);
 }
 
-function drawBoard(table, rows, controls, sort, onsort) {
+function drawBoard(table, rows, failed, controls, sort, metrics, onsort) {
+  const about = (c) => c.about || (metrics.find((m) => m.name === c.id) || {}).about || null;
   const titles = COLUMNS.map((c) => el("th", { scope: "col", class: c.text || c.wide ? "" : "number", "aria-sort": c.id === sort.id ? (sort.up ? "ascending" : "descending") : "none" },
-    el("button", { type: "button", "data-sort": c.id, onclick: () => onsort(c) }, c.title, el("span", { class: "arrow", "aria-hidden": "true" }, c.id === sort.id ? (sort.up ? "▲" : "▼") : "▲"))));
-  const line = (row, control) => el("tr", { class: control ? "control" : row.tie_group === 1 ? "leader" : "", "data-method": row.name },
-    ...COLUMNS.map((c) => el(c.id === "method" ? "th" : "td", { scope: c.id === "method" ? "row" : null, class: c.id === "method" ? "method" : c.id === "skill" ? "skill" : "number" },
-      ...(control && (c.id === "rank" || c.id === "tie") ? [""] : c.show(row)))));
+    el("button", { type: "button", "data-sort": c.id, onclick: () => onsort(c), ...(about(c) ? hover([c.title, about(c)]) : {}) }, c.title, el("span", { class: "arrow", "aria-hidden": "true" }, c.id === sort.id ? (sort.up ? "▲" : "▼") : "▲"))));
+  const kind = (c) => (c.id === "method" || c.id === "skill" ? c.id : "number");
+  const line = (row, control, cells = (c) => c.show(row)) => el("tr", { class: control ? "control" : row.tie_group === 1 ? "leader" : "", "data-method": row.name },
+    ...COLUMNS.map((c) => el(c.id === "method" ? "th" : "td", { scope: c.id === "method" ? "row" : null, class: kind(c) },
+      ...(control && (c.id === "rank" || c.id === "tie") ? [""] : cells(c)))));
+  // What failed everywhere has no numbers, of chance least of all.
+  const fallen = (row) => line(row, true, (c) => (c.id === "method" || c.id === "completeness" ? c.show(row) : ["–"]));
   const body = rows.length ? sorted(rows, sort).map((row) => line(row, false))
     : [el("tr", {}, el("td", { colspan: COLUMNS.length, class: "empty" }, "No method is left: clear a filter."))];
   table.replaceChildren(el("thead", {}, el("tr", {}, ...titles)),
-    el("tbody", {}, ...body), el("tfoot", {}, ...controls.map((row) => line(row, true))));
+    el("tbody", {}, ...body), el("tfoot", {}, ...failed.map(fallen), ...controls.map((row) => line(row, true))));
 }
 
 // A method a row and a problem a column; darker is better, and the number stands in each cell.
 function drawHeat(table, rows, problems) {
   const head = el("tr", {}, el("th", { scope: "col", class: "method" }, "Method"),
     ...problems.map((p) => el("th", { scope: "col", class: "problem" }, el("span", { title: p.name }, p.name.replace(/\/v(\d+)$/, (_, v) => (v === "1" ? "" : ` v${v}`))))));
-  const body = rows.map((row) => el("tr", {}, el("th", { scope: "row", class: "method" }, el("span", { class: "name", title: row.name }, row.name)),
+  const body = rows.map((row) => el("tr", {}, el("th", { scope: "row", class: "method" }, el("span", { class: "name", title: row.name }, row.short)),
     ...problems.map((p) => {
       const cell = row.byProblem.get(p.index);
       if (!cell || cell.skill === null) return el("td", { class: "none", title: "not counted" }, "·");
@@ -80,8 +88,8 @@ function drawHeat(table, rows, problems) {
 // A method against every other: the share of problems on which the row is ahead, ties counting half.
 function drawWins(table, rows, margin) {
   const head = el("tr", {}, el("th", { scope: "col", class: "method" }, "Ahead of"),
-    ...rows.map((r) => el("th", { scope: "col", class: "problem" }, el("span", { title: r.name }, r.name))));
-  const body = rows.map((row) => el("tr", {}, el("th", { scope: "row", class: "method" }, el("span", { class: "name", title: row.name }, row.name)),
+    ...rows.map((r) => el("th", { scope: "col", class: "problem" }, el("span", { title: r.name }, r.short))));
+  const body = rows.map((row) => el("tr", {}, el("th", { scope: "row", class: "method" }, el("span", { class: "name", title: row.name }, row.short)),
     ...rows.map((other) => {
       if (other === row) return el("td", { class: "none" }, "·");
       const share = winRate(row.byProblem, other.byProblem, margin);

@@ -115,11 +115,16 @@ function symbol(slot, x, y, attributes) {
 function lineChart(host, { series, xLabel, yLabel, log, label }) {
   const points = series.flatMap((s) => s.points);
   const f = frame(host, { x: axis(points.map((p) => p.x), log), y: UNIT, xLabel, yLabel, label, height: 360 });
+  const shown = series.filter((s) => s.slot !== null).length;
   const path = (list) => list.map((p, i) => `${i ? "L" : "M"}${f.px(p[0])},${f.py(p[1])}`).join("");
   for (const s of [...series].sort((a, b) => (a.slot === null ? 0 : 1) - (b.slot === null ? 0 : 1))) {
     const kind = s.slot === null ? "faint" : `c${s.slot}`;
-    if (s.slot !== null) f.canvas.append(svg("path", { class: `band ${kind}`,
+    // Bands of many methods are a fog: with more than two, a bar at each point, a little aside.
+    const aside = s.slot === null ? 0 : 3 * (s.slot - (shown - 1) / 2);
+    if (s.slot !== null && shown <= 2) f.canvas.append(svg("path", { class: `band ${kind}`,
       d: path([...s.points.map((p) => [p.x, p.high]), ...[...s.points].reverse().map((p) => [p.x, p.low])]) + "z" }));
+    else if (s.slot !== null) for (const p of s.points) f.canvas.append(svg("line", { class: `error ${kind}`,
+      x1: f.px(p.x) + aside, x2: f.px(p.x) + aside, y1: f.py(p.low), y2: f.py(p.high) }));
     f.canvas.append(svg("path", { class: `line ${kind}`, d: path(s.points.map((p) => [p.x, p.y])) }));
     for (const p of s.points) f.canvas.append(symbol(s.slot, f.px(p.x), f.py(p.y), hover([s.name, `${yLabel} ${p.y.toFixed(3)} at ${plain(p.x)}`, p.detail])));
   }
@@ -135,13 +140,24 @@ function scatter(host, { points, xLabel, yLabel, label, format, reference, front
     for (const p of [...points].sort((a, b) => a.x - b.x || b.y - a.y)) if (!best.length || p.y > best[best.length - 1].y) best.push(p);
     const steps = best.map((p, i) => (i ? `H${f.px(p.x)}V${f.py(p.y)}` : `M${f.px(p.x)},${f.py(p.y)}`)).join("");
     f.canvas.append(svg("path", { class: "front", d: steps }));
-    for (const p of best.slice(-3)) {
-      const late = f.px(p.x) > f.width * 0.6;
-      f.canvas.append(svg("text", { class: "front-label", x: f.px(p.x) + (late ? -9 : 9), y: f.py(p.y) + (p.y > 0.9 ? 16 : -7), "text-anchor": late ? "end" : "start" }, shorten(p.name, 22)));
-    }
+    for (const label of frontLabels(best, f)) f.canvas.append(svg("text", { class: "front-label", ...label.at }, label.text));
   }
   for (const p of [...points].sort((a, b) => (a.slot === null ? 0 : 1) - (b.slot === null ? 0 : 1)))
     f.canvas.append(symbol(p.slot, f.px(p.x), f.py(p.y), hover([p.name, `${yLabel} ${p.y.toFixed(3)}`, `${xLabel}: ${format(p.x)}`])));
+}
+
+// Names of the best few, without any that would lie on another: the best has its place first.
+function frontLabels(best, f) {
+  const placed = [], wide = 6.6, high = 15;
+  for (const p of [...best].reverse()) {
+    const late = f.px(p.x) > f.width * 0.6, text = shorten(p.name, 22), long = text.length * wide;
+    const x = f.px(p.x) + (late ? -9 : 9), y = f.py(p.y) + (p.y > 0.9 ? 16 : -7);
+    const box = { left: late ? x - long : x, right: late ? x : x + long, y };
+    if (placed.some((o) => o.left < box.right && box.left < o.right && Math.abs(o.y - box.y) < high)) continue;
+    placed.push({ ...box, text, at: { x, y, "text-anchor": late ? "end" : "start" } });
+    if (placed.length === 3) break;
+  }
+  return placed;
 }
 
 // Mean ranks on a line, best at the left; bars join runs that no test tells apart.

@@ -22,7 +22,9 @@
     now = view.compute(state);
     if (!chosen) chosen = now.rows.slice(0, 6).map((r) => r.entry);
     const whole = view.pristine(state);
-    for (const node of document.querySelectorAll(".verdict")) node.hidden = node.dataset.track !== now.track.name;
+    for (const node of document.querySelectorAll(".verdict")) node.hidden = !whole || node.dataset.track !== now.track.name;
+    $("filtered").hidden = whole;
+    $("filtered").textContent = whole ? "" : leaderLine();
     $("reset").hidden = whole;
     $("scope").textContent = whole ? "" : scopeLine();
     $("notes").replaceChildren(...(whole ? now.track.notes : []).map((note) => el("li", {}, note)));
@@ -31,13 +33,15 @@
     drawHeat($("heat"), now.rows, shownProblems());
     drawWins($("wins"), now.rows, data.margin);
     drawCharts();
+    remember();
   }
 
   function drawTable() {
-    drawBoard($("board-table"), now.rows, now.controls, sort, (column) => {
+    drawBoard($("board-table"), now.rows, now.failed, now.controls, sort, data.metrics, (column) => {
       const again = sort.id === column.id;
       sort = { id: column.id, up: again ? !sort.up : Boolean(column.up) };
       drawTable();
+      remember();
       $("board-table").querySelector(`[data-sort="${column.id}"]`).focus();
     });
   }
@@ -45,19 +49,50 @@
   function scopeLine() {
     const where = `${shownProblems().length} of ${problems.length} problems, ${now.rows.length} methods, `
       + `ranked by skill in ${state.metric}`;
+    return `Filtered to ${where}.`;
+  }
+
+  function leaderLine() {
     const lead = now.rows[0];
-    if (!lead || !now.units.length) return `Filtered to ${where}: nothing to rank.`;
+    if (!lead || !now.units.length) return "Of what is shown, nothing can be ranked.";
     const tied = now.rows.filter((r) => r.tie_group === 1).length - 1;
-    const others = tied ? `, tied with ${tied} other${tied > 1 ? "s" : ""}` : "";
-    return `Filtered to ${where}: ${lead.name} is first with ${number(lead.skill, 2)}${others}. `
-      + "The sentence above is about the whole board.";
+    const others = tied ? `; ${tied} other${tied > 1 ? "s" : ""} cannot be told apart from it` : "";
+    const n = shownProblems().length;
+    return `${lead.short} is first on the ${n} problem${n === 1 ? "" : "s"} shown, with ${number(lead.skill, 2)} in ${state.metric}${others}.`;
+  }
+
+  // The view in the address, so that it can be sent: only what differs from the first one.
+  function remember() {
+    const words = new URLSearchParams();
+    if (state.track) words.set("track", data.tracks[state.track].name);
+    for (const [key, value, usual] of [["metric", state.metric, data.metric], ["family", state.family, ""], ["problems", state.problemFamily, ""]])
+      if (value !== usual) words.set(key, value);
+    const left = problems.filter((p) => !state.problems.has(p.index)).map((p) => p.name);
+    if (left.length) words.set("without", left.join(" "));
+    if (sort.id !== "rank" || !sort.up) words.set("sort", `${sort.id}${sort.up ? "" : "-"}`);
+    const text = words.toString();
+    if (text || location.hash.includes("=")) history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  }
+
+  function recall() {
+    const words = new URLSearchParams(location.hash.slice(1));
+    const track = data.tracks.findIndex((t) => t.name === words.get("track"));
+    if (track >= 0) state.track = track;
+    const one = (key, among, usual) => (among.includes(words.get(key)) ? words.get(key) : usual);
+    state.metric = one("metric", data.metrics.map((m) => m.name), state.metric);
+    state.family = one("family", methods.map((m) => m.family), "");
+    state.problemFamily = one("problems", problems.map((p) => p.family), "");
+    const left = (words.get("without") || "").split(" ");
+    for (const p of problems) if (left.includes(p.name)) state.problems.delete(p.index);
+    const id = (words.get("sort") || "").replace(/-$/, "");
+    if (COLUMNS.some((c) => c.id === id)) sort = { id, up: !words.get("sort").endsWith("-") };
   }
 
   function drawCharts() {
     drawLegend();
     drawCurves();
     const dots = (x, y) => now.rows
-      .map((r) => ({ name: r.name, x: x(r), y: y(r), slot: slotOf(r.entry) }))
+      .map((r) => ({ name: r.short, x: x(r), y: y(r), slot: slotOf(r.entry) }))
       .filter((p) => p.x > 0 && p.y !== null && p.y !== undefined);
     scatter($("time-plot"), {
       points: dots((r) => r.median_seconds, (r) => r.skill), front: true, format: seconds,
@@ -82,12 +117,12 @@
       drawCharts();
       $("legend").children[now.rows.findIndex((row) => row.entry === entry)].focus();
     };
-    $("legend").replaceChildren(...now.rows.map(({ entry, name }) => {
+    $("legend").replaceChildren(...now.rows.map(({ entry, name, short }) => {
       const slot = slotOf(entry), mark = symbol(slot, 7, 7, {});
       const key = svg("svg", { width: 14, height: 14, viewBox: "0 0 14 14", "aria-hidden": "true" }, mark);
       const pressed = String(slot !== null);
       return el("button", { type: "button", class: "chip", "aria-pressed": pressed, title: name, onclick: () => toggle(entry) },
-        key, el("span", { class: "name" }, name));
+        key, el("span", { class: "name" }, short));
     }));
   }
 
@@ -110,7 +145,7 @@
       const detail = `${names.size} problem${names.size > 1 ? "s" : ""}, ${n} cells`;
       return { x, y, low: Math.max(0, y - 2 * error), high: Math.min(1, y + 2 * error), detail };
     });
-    return { name: row.name, slot: slotOf(row.entry), points };
+    return { name: row.short, slot: slotOf(row.entry), points };
   }
 
   function drawCurves() {
@@ -135,7 +170,7 @@
     if (!view.pristine(state))
       return empty(host, "Tests are made once, on the whole board: clear the filters to see them.");
     const items = track.rows.filter((r) => r.rank !== null)
-      .map((r) => ({ name: methods[r.entry].name, rank: r.mean_rank }));
+      .map((r) => ({ name: methods[r.entry].short, rank: r.mean_rank }));
     const refusal = track.notes.find((note) => note.startsWith("No significance")) || "";
     if (!track.comparable || items.length < 2)
       return empty(host, refusal || "There are too few methods or problems to compare.");
@@ -207,6 +242,7 @@
     $("filters").hidden = true;
     return;
   }
+  recall();
   fillControls();
   listen();
   draw();

@@ -72,9 +72,11 @@ function makeView(data) {
     const track = data.tracks[state.track], code = data.cell_tracks.indexOf(track.name);
     const ends = data.ends[code], best = data.metrics.find((m) => m.name === state.metric).best;
     const { own, problemOf } = select(state, code);
-    const entries = [...own.keys()].filter((e) =>
+    const tried = [...own.keys()].filter((e) =>
       !methods[e].control && [...own.get(e).values()].some((i) => cells.status[i] !== skipped));
-    const units = [...new Set(entries.flatMap((e) => [...own.get(e).keys()]))].sort();
+    const entries = tried.filter((e) => [...own.get(e).values()].some(finished));
+    const failed = tried.filter((e) => !entries.includes(e) && (!state.family || methods[e].family === state.family));
+    const units = [...new Set(tried.flatMap((e) => [...own.get(e).keys()]))].sort();
     const scale = (unit) => ends[state.metric][problemOf.get(unit)];
     const telling = units.filter((unit) => skillOf(null, scale(unit), best) !== null);
     const skills = new Map(entries.map((e) => [e, telling.map((unit) => {
@@ -98,6 +100,7 @@ function makeView(data) {
     const controls = [...own.keys()].filter((e) => methods[e].control).sort((a, b) => b - a);
     return {
       track, rows, units: telling, problemOf,
+      failed: failed.map((entry) => ({ entry, ...methods[entry], scores: {}, n_ok: 0, n_cells: units.length, completeness: 0 })),
       controls: controls.map((entry) => ({
         entry, ...methods[entry], skill: methods[entry].name === "control:oracle" ? 1 : 0, skill_low: null,
         ...summary(own.get(entry), [...own.get(entry).keys()].sort(), problemOf, ends),

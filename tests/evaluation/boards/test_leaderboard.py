@@ -97,7 +97,7 @@ def test_a_method_below_chance_gains_nothing_by_failing(records):
         status="ok",
         metrics=dict.fromkeys(METRICS, 0.0),
     )
-    failed = _changed(rows, lambda r: r.method == "delta")
+    failed = _changed(rows, lambda r: r.method == "delta" and r.problem == rows[0].problem)
     skills = [_methods(board(r).tracks["blind"]).loc["delta", "skill"] for r in (rows, failed)]
     assert skills == [0, 0]
 
@@ -122,7 +122,7 @@ def test_method_that_skips_a_whole_track_is_listed_not_ranked(records):
     found = board(rows)
     assert "gamma" not in _methods(found.tracks["blind"]).index
     assert "gamma" in _methods(found.tracks["informed"]).index
-    assert any("not ranked: gamma." in note for note in found.tracks["blind"].notes)
+    assert any("Not ranked: gamma" in note for note in found.tracks["blind"].notes)
 
 
 def test_tuned_and_default_rows_stand_apart(records):
@@ -238,4 +238,48 @@ def test_no_records_make_an_empty_board_with_a_reason():
 def test_a_board_where_everything_failed_stands(records):
     rows = _changed(records(n_problems=2), lambda r: not r.method.startswith("control"))
     methods = _methods(board(rows).tracks["blind"])
-    assert (methods["skill"] == 0).all() and (methods["completeness"] == 0).all()
+    assert methods["skill"].isna().all() and (methods["completeness"] == 0).all()
+
+
+def test_a_method_that_failed_everywhere_has_no_rank_and_none_of_chances_numbers(records):
+    rows = _changed(records(), lambda r: r.method == "beta", reason="RuntimeError: boom")
+    for track in board(rows).tracks.values():
+        methods = _methods(track)
+        assert methods.loc["beta", ["rank", "skill", PRIMARY, "worst_cosine"]].isna().all()
+        assert methods.loc["beta", "n_ok"] == 0 and methods.loc["beta", "n_cells"] > 0
+        assert list(methods.index)[-1] == "beta" and len(track.by_problem) == 3
+        assert any("beta (RuntimeError: boom)" in note for note in track.notes)
+
+
+def test_cells_that_nobody_asked_for_are_named(records):
+    rows = [r for r in records(n_problems=3) if r.method != "beta" or r.seed == 0]
+    assert any("beta (" in n for n in board(rows).tracks["blind"].notes if "Never run" in n)
+    assert not any("Never run" in n for n in board(records()).tracks["blind"].notes)
+
+
+def _searched(value, tried):
+    trials = [{"params": {"alpha": one}, "nats": 0.0} for one in tried]
+    return {"chosen": {"alpha": value}, "trials": trials, "seconds": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "tried", "edge"),
+    [
+        (0.1, [0.1, 0.2, 0.3], True),
+        (0.3, [0.1, 0.2, 0.3], True),
+        (0.2, [0.1, 0.2, 0.3], False),
+        (0.1, [0.1, 0.2], False),
+        ("a", ["a", "b", "c"], False),
+    ],
+)
+def test_tuned_values_are_told_and_so_is_an_edge_of_the_grid(records, value, tried, edge):
+    tuned = [
+        r.model_copy(update={"tuning": "tuned", "search": _searched(value, tried)})
+        for r in records()
+        if r.method == "beta"
+    ]
+    found = board([*records(), *tuned])
+    (note,) = [n for n in found.tracks["blind"].notes if n.startswith("beta (tuned)")]
+    assert f"alpha={value}" in note and ("edge" in note) is edge
+    cells = found.cells[found.cells["tuning"] == "tuned"]
+    assert (cells["tuned"] == f"alpha={value}").all() and (cells["search_seconds"] == 2).all()

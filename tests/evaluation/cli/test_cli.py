@@ -1,5 +1,6 @@
 """The command line: thin, quick to answer, and honest in its exit codes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.cli import main
+from evaluation.cli import display, main, own_activations
 
 
 def _unfold(*words: str | Path) -> int:
@@ -184,3 +185,43 @@ def test_wrong_hints_are_one_error_before_any_cell_runs(tmp_path, capfd) -> None
     told = capfd.readouterr().err
     assert all(message in told for message in WRONG_HINTS.values())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("list", "suites"), ("info", "pca"), ("info", "smoke")])
+def test_json_is_one_object_and_nothing_else(capfd, words) -> None:
+    assert _unfold(*words, "--json") == 0
+    found = json.loads(capfd.readouterr().out)
+    kind = "tables" if words[0] == "list" else "facts"
+    assert found[kind][words[1]]
+    assert _unfold(*words) == 0
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(capfd.readouterr().out)
+
+
+@pytest.mark.parametrize("kind", ["suites", "problems", "metrics", "experiments"])
+def test_lists_fit_on_eighty_columns_and_piped_ones_are_a_line_a_row(capfd, monkeypatch, kind):
+    monkeypatch.setattr(display, "_width", lambda: 80)
+    assert _unfold("list", kind) == 0
+    narrow = capfd.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 80 and not set("┃│┏") & set(narrow)
+    monkeypatch.undo()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert _unfold("list", kind) == 0
+    assert len(capfd.readouterr().out.splitlines()) < len(narrow.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "gigabytes"), [("4", 4), ("0.5", 0.5), ("4GB", 4), ("500MB", 0.5), ("2GiB", 2.147)]
+)
+def test_sizes_of_fit_are_gigabytes_unless_a_unit_is_given(text, gigabytes):
+    assert own_activations._gigabytes(text) == pytest.approx(gigabytes, rel=1e-3)
+
+
+def test_fit_takes_times_and_sizes_as_run_does(tmp_path, capfd) -> None:
+    codes = np.random.default_rng(0).random((300, 6)) < 0.2
+    np.save(tmp_path / "X.npy", (codes @ np.eye(6)).astype(np.float32))
+    words = ("fit", tmp_path / "X.npy", "-o", tmp_path / "out", "-m", "pca")
+    assert _unfold(*words, "--timeout", "soon") == 1
+    assert "Cannot read the duration" in capfd.readouterr().err
+    assert _unfold(*words, "--timeout", "1m", "--mem", "4GB") == 0
+    assert (tmp_path / "out" / "dictionary.safetensors").is_file()

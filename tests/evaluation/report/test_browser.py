@@ -20,6 +20,8 @@ def rows(records):
     def fate(r):
         if r.method == "delta" and r.seed == 1:
             return {"status": "timeout", "metrics": {}, "reason": "Killed after 60 s."}
+        if r.method == "alpha":
+            return {"method_path": "alpha.py:Alpha"}
         # A floor calls itself a control, but it is ranked like any method.
         return {"gamma": {"method": HOSTILE}, "beta": {"family": "control"}}.get(r.method, {})
 
@@ -171,7 +173,60 @@ def test_legend_chips_pick_methods_by_keyboard(opened):
     assert chip.get_attribute("aria-pressed") == "true"
     page.keyboard.press("Space")
     assert page.locator("#legend .chip").first.get_attribute("aria-pressed") == "false"
-    assert page.locator("#curve-plot path.band").count() == 3
+    assert page.locator("#curve-plot path.line.faint").count() == 1
+    assert page.locator("#curve-plot path.band").count() == 0  # three bands would be a fog
+    page.locator("#legend .chip").nth(1).click()
+    assert page.locator("#curve-plot path.band").count() == 2
+
+
+def test_a_view_has_an_address_of_its_own(opened, address):
+    page = opened()
+    page.select_option("#problem-family", "planted")
+    page.select_option("#metric", "f1@0.99")
+    page.click("[data-sort=method]")
+    seen, where = (_names(page), _skills(page)), page.url
+    assert where.startswith(address + "#") and "planted" in where
+    again = opened()
+    again.evaluate(f"location.hash = {where.split('#')[1]!r}")
+    again.reload()
+    assert (_names(again), _skills(again)) == seen
+    assert again.input_value("#metric") == "f1@0.99"
+    again.click("#reset")
+    assert "planted" not in again.url
+
+
+def test_the_sentence_is_about_what_is_shown(opened):
+    page = opened()
+    whole = page.inner_text("h1")
+    page.select_option("#problem-family", "planted")
+    assert "3 problems shown" in page.inner_text("h1") and whole not in page.inner_text("h1")
+    page.click("#reset")
+    assert page.inner_text("h1") == whole
+
+
+def test_heads_and_dots_explain_themselves(opened):
+    page = opened()
+    for name, word in (("skill", "random dictionary"), ("f1@0.99", "cosine 0.99")):
+        page.hover(f'[data-sort="{name}"]')
+        assert word in page.inner_text("#tip")
+    page.locator("#time-plot .dot").first.hover()
+    assert "median fit time" in page.inner_text("#tip")
+
+
+def test_labels_of_a_plot_do_not_lie_on_one_another(opened):
+    page = opened(viewport={"width": 1280, "height": 800})
+    boxes = [n.bounding_box() for n in page.locator("#memory-plot .front-label").all()]
+    for i, one in enumerate(boxes):
+        for other in boxes[:i]:
+            apart = abs(one["y"] - other["y"]) >= 11
+            beside = one["x"] > other["x"] + other["width"] or other["x"] > one["x"] + one["width"]
+            assert apart or beside
+
+
+def test_ones_own_method_is_marked_and_phones_are_told_of_more_columns(opened):
+    page = opened(viewport={"width": 390, "height": 800})
+    assert page.locator("#board-table .own").count() == 1
+    assert page.locator(".swipe").is_visible()
 
 
 def test_failures_open_and_show_why(opened):
