@@ -27,6 +27,7 @@ from unfold.arrays import (
 from unfold.io.formats.dictionary import Dictionary
 from unfold.methods.docstrings import inherited
 from unfold.methods.location import location, sound
+from unfold.methods.requested_codes import Code, requested_codes
 
 
 class FitStatus(IntEnum):
@@ -214,20 +215,50 @@ class Recovery(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator,
         return self
 
     @final
-    def transform(self, X: Any) -> Any:
-        """Return the codes of ``X`` over ``components_``.
+    def transform(
+        self,
+        X: Any,
+        *,
+        code: Code | None = None,
+        n_nonzero: int | None = None,
+        alpha: float | None = None,
+        error: float | None = None,
+        prune: float | None = None,
+    ) -> Any:
+        """Return the codes of ``X`` over ``components_``: the method's own, or others on request.
 
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, d)
+        code : {"pursuit", "l1", "error"}, optional
+            At most ``n_nonzero`` atoms by orthogonal matching pursuit; L1 codes of penalty
+            ``alpha``, refitted by least squares; or as few atoms as a pursuit needs to leave a
+            residual of norm ``error``. The offset is ``mean_``; signs are those of the method's own
+            codes.
+        n_nonzero : int, optional
+            Unless given, the mean number of atoms in the method's own codes.
+        alpha, error : float, optional
+            In units of ``X``; unless given, what the method itself was fitted with or found.
+        prune : float, optional
+            Price of an active atom, as in `unfold.sparse_encode`.
 
         Returns
         -------
         array of shape (n_samples, n_components_)
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is none, or the method cannot tell what ``code`` needs and nobody says.
         """
         check_is_fitted(self, "components_")
         given = self._validate(X, reset=False)
-        return like(self._encode(self._inside(given)), given)
+        if code is None:
+            if not (n_nonzero is alpha is error is prune is None):
+                raise ValueError('n_nonzero, alpha, error and prune go with code, as in code="l1".')
+            return like(self._encode(self._inside(given)), given)
+        amounts = {"n_nonzero": n_nonzero, "alpha": alpha, "error": error}
+        return like(requested_codes(self, self._inside(given), code, amounts, prune), given)
 
     @final
     def inverse_transform(self, Z: Any) -> Any:

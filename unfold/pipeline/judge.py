@@ -18,6 +18,7 @@ from unfold.pipeline.split import POLISH, Split, spanned
 from unfold.sparse_coding.description_length import (
     FLOOR,
     numbers_nats,
+    repaired,
     shortest,
 )
 
@@ -128,7 +129,7 @@ def explains_more(split: Split, one: np.ndarray, other: np.ndarray) -> bool:
 #: Held-out samples that are coded to weigh a candidate.
 WEIGHED = 2_000
 #: Difference of explained variance below which two dictionaries explain alike.
-ALIKE = 0.02
+ALIKE = 0.05
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     spread = max(float(np.sum(X.var(axis=0))), np.finfo(float).tiny)
     r = span.shape[1]
     gaussian = gaussian_nats(X @ span) + numbers_nats(r * (r + 1) // 2, len(split.X))
-    found = shortest(Y, D, positive=candidate.positive)
+    found = repaired(Y, D, shortest(Y, D, positive=candidate.positive), positive=candidate.positive)
     best = found.nats + numbers_nats(D.size, len(split.X))
     explained = 1 - float(np.mean(np.sum((Y - found.codes @ D) ** 2, axis=1))) / spread
     if candidate.dense and len(D) == r:
@@ -203,7 +204,8 @@ def weigh(split: Split, candidate: Candidate) -> Judgement:
     certified = candidate.sure and candidate.dense
     exact = tolerance <= EXACT and candidate.evidence.get("exact_fraction", 0.0) > SOME
     exact |= 1 - explained <= EXACT**2
-    return Judgement(best, gaussian - best, explained, exact, candidate.positive, certified)
+    saved = gaussian - best
+    return Judgement(best, saved, explained, exact, candidate.positive, certified)
 
 
 def sources_nats(X: np.ndarray, D: np.ndarray) -> float:

@@ -37,8 +37,9 @@ MOST = 0.6
 #: Seconds that `recover` takes at most where nobody says.
 TIME_LIMIT = 120.0
 #: Share of the time left that one candidate may take, so that others get a turn; that of the floor
-#: in many dimensions, where others seldom win; and the share of all time that judging takes.
-SHARE, SHARE_OF_FLOOR, JUDGING = 0.6, 0.8, 0.1
+#: in many dimensions, where others seldom win; that of the last that is dear; and the share of all
+#: time that judging takes.
+SHARE, SHARE_OF_FLOOR, LAST, JUDGING = 0.6, 0.8, 0.9, 0.1
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
 PAIRWISE = 160
 #: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
@@ -75,11 +76,6 @@ def single_features(split: Split) -> Candidate | None:
     if split.X.shape[1] > 40 and leaves_much(split, rays, counts):
         return None
     return by_one_sparse(split, rays, counts)
-
-
-def together(split: Split) -> Candidate | None:
-    """Return features that are only active together, or what runs of K-SVD agree on."""
-    return by_independent_subspaces(split) or agreement(split)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -184,16 +180,23 @@ class Recover(Encoded):
                 "refinement of the best",
                 lambda: shifted(refined(centred, start.dictionary, road), offset),
             )
-        entered(race, "structured", lambda: shifted(structured(centred), offset))
+        entered(race, "structured", lambda: shifted(structured(centred), offset), LAST)
         if race.judgement is None or race.judgement.explained < ALL:
             race.run("hierarchy", lambda: shifted(by_hierarchy(centred), offset), SHARE)
+        if split.X.shape[1] <= FEW_DIMENSIONS and len(split.X) >= ENOUGH:
+            self._dense(race, centred, offset)
+        return race
+
+    def _dense(self, race: Race, centred: Split, offset: np.ndarray) -> None:
+        """Run candidates for features that no sparse code shows, where nothing is exact or sure."""
+        if race.judgement is None or not race.judgement.exact:
+            race.run("sets", lambda: shifted(by_independent_subspaces(centred), offset), SHARE)
         best = race.best
         unsure = best is None or not best.sure
         # both signs of every feature: codes may be signed after all
         unsure |= best is not None and best.positive and twofold(best.dictionary)
-        if unsure and split.X.shape[1] <= FEW_DIMENSIONS and len(split.X) >= ENOUGH:
-            race.run("together", lambda: shifted(together(centred), offset), SHARE)
-        return race
+        if unsure:
+            race.run("agreement", lambda: shifted(agreement(centred), offset), SHARE)
 
     def _publish(self, race: Race, best: Candidate, unit: float) -> None:
         """Set the fitted attributes from the candidate that won."""
@@ -227,9 +230,9 @@ class Recover(Encoded):
         return Sparsest(float(self.noise_), bool(self.positive_))
 
 
-def entered(race: Race, name: str, candidate: Run) -> None:
+def entered(race: Race, name: str, candidate: Run, share: float = SHARE) -> None:
     """Run a candidate for non-negative codes; of opposite directions, one each for signed ones."""
-    found = race.run(name, candidate, SHARE)
+    found = race.run(name, candidate, share)
     if found is not None and found.positive and twofold(found.dictionary):
         race.run(f"{name}, signed codes", lambda: one_of_each(found))
 

@@ -1,7 +1,7 @@
 """How short a dictionary makes the description of activations: what decides without the truth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +19,8 @@ BETWEEN = 2.0**0.5
 #: Atoms that a description may use: half as many as dimensions, of many a sixth, since pursuit
 #: takes time that grows as the square of their number, and sparse codes are far from it.
 HALF, SIXTH = 64, 1 / 6
+#: L1 penalty at which codes are looked for, in standard deviations of the noise at an atom.
+ALPHA = 2.0
 #: Descriptions that may get longer in a row before finer ones are given up.
 PATIENCE = 2
 
@@ -89,6 +91,35 @@ def shortest(
             break
     around = [described(best.error * BETWEEN), described(best.error / BETWEEN)]
     return min([best, *around], key=lambda found: found.nats)
+
+
+def repaired(X: np.ndarray, D: np.ndarray, found: Description, *, positive: bool) -> Description:
+    """Return a description with the L1 codes at its noise in place of pursuit's, if shorter.
+
+    A pursuit takes wrong atoms first where right ones are many or alike, and then needs more of
+    them than it may; L1 does not, and atoms that are not worth their price leave its codes. Where
+    directions are at stake, a right dictionary must not pay for that.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    D : ndarray of shape (k, d)
+        Unit rows.
+    found : Description
+        As `shortest` finds it.
+    positive : bool
+    """
+    from unfold.sparse_coding.encode import sparse_encode
+
+    left = np.sum(np.square(X - found.codes @ D, dtype=np.float64), axis=1)
+    variance = variances(X, left)[0]
+    price = variance * float(np.median(on_nats(found.codes, variance, signed=not positive)))
+    codes = sparse_encode(
+        X, D, alpha=float(ALPHA * np.sqrt(variance)), positive=positive, prune=price,
+        sparse_output=True,
+    ).codes  # fmt: skip
+    length = nats(X, D, codes, signed=not positive)
+    return replace(found, nats=length, codes=codes) if length < found.nats else found
 
 
 def within(

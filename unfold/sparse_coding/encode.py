@@ -19,6 +19,7 @@ from unfold.sparse_coding.forms import (
     LogSum,
     WithinError,
 )
+from unfold.sparse_coding.leave_one_out import leave_one_out
 from unfold.sparse_coding.problem import Options, SparseProblem
 from unfold.sparse_coding.solution import Solution
 from unfold.sparse_coding.solvers.base import Solver
@@ -46,6 +47,7 @@ def sparse_encode(
     n_threads: int = 1,
     sparse_output: bool = False,
     debias: bool = False,
+    prune: float | None = None,
 ) -> Solution:
     """Find sparse codes ``Z`` of activations ``X ~ Z @ D + mean`` over known directions ``D``.
 
@@ -83,6 +85,9 @@ def sparse_encode(
     debias : bool
         Refit the codes found by least squares on their support; the certificate then is the
         relative residual of the refitted codes.
+    prune : float, optional
+        Refit, and drop active atoms whose removal raises half the squared residual by less than so
+        much, in squared units of ``X`` (`unfold.sparse_coding.leave_one_out`).
 
     Returns
     -------
@@ -109,13 +114,20 @@ def sparse_encode(
         raise ValueError(f"tol must be positive, got {tol}.")
     options = Options(tol=tol, n_threads=n_threads, sparse_output=sparse_output)
     solution = solve_in_units(as_solver(solver, problem), problem, options)
-    return _refit(solution, X, D, positive) if debias else solution
+    if not debias and prune is None:
+        return solution
+    return _refit(solution, X, D, positive, prune)
 
 
-def _refit(solution: Solution, X: Any, D: Any, positive: bool) -> Solution:
+def _refit(solution: Solution, X: Any, D: Any, positive: bool, prune: float | None) -> Solution:
     if is_tensor(X) and not is_tensor(solution.codes):
-        raise ValueError("debias with sparse_output takes NumPy arrays: call .numpy() on X first.")
-    codes = least_squares_on_support(X, D, solution.codes, positive=positive)
+        raise ValueError(
+            "debias or prune with sparse_output takes NumPy arrays: call .numpy() on X first."
+        )
+    if prune is None:
+        codes = least_squares_on_support(X, D, solution.codes, positive=positive)
+    else:
+        codes = leave_one_out(X, D, solution.codes, prune, positive=positive)
     return replace(
         solution,
         codes=codes,

@@ -18,6 +18,8 @@ STEPS = 60
 #: Share of samples nearer to the median than so many standard deviations from which a source is
 #: off most of the time: .08 of a Gaussian are, .13 of a Laplace law.
 OFF, NEAR = 0.3, 0.1
+#: Quantiles of a source that are told apart.
+BINS = 6
 #: False alarms of a test.
 LEVEL = 1e-3
 
@@ -69,14 +71,27 @@ def off(sources: np.ndarray) -> bool:
 def independent(sources: np.ndarray) -> bool:
     """Tell whether sources (n, k) are unique: not Gaussian but for one, and independent.
 
-    The normal scores of independent sources are a standard Gaussian, whatever their laws are. What
-    would depend on others where directions are a compromise between more features than dimensions
-    are the squares: one by one, or all of them in one sense.
+    Tables of quantiles tell what excludes or implies what. The normal scores of independent sources
+    are a standard Gaussian, whatever their laws are; of a compromise between more features than
+    dimensions, their squares depend on one another: one by one, or all of them in one sense.
     """
     n, k = sources.shape
     if (stats.normaltest(sources).pvalue > LEVEL / k).sum() > 1:
         return False
     scores = stats.norm.ppf((stats.rankdata(sources, axis=0) - 0.5) / n)
     z = np.sqrt(n) * np.corrcoef(scores**2, rowvar=False)[np.triu_indices(k, 1)]
+    if _dependence(sources) < LEVEL:
+        return False
     together = 2 * stats.norm.sf(abs(float(z.sum())) / np.sqrt(len(z)))
     return bool(min(together, stats.chi2.sf(float(z @ z), len(z))) > LEVEL)
+
+
+def _dependence(sources: np.ndarray) -> float:
+    """Return the chance of tables (of quantiles, for all pairs) as uneven as these."""
+    n, k = sources.shape
+    bins = (stats.rankdata(sources, axis=0) * (BINS / (n + 1))).astype(int)
+    one = np.eye(BINS)[bins].reshape(n, k * BINS)
+    counts = (one.T @ one).reshape(k, BINS, k, BINS).transpose(0, 2, 1, 3)
+    pairs = counts[np.triu_indices(k, 1)]
+    uneven = float(((pairs - n / BINS**2) ** 2).sum() / (n / BINS**2))
+    return float(stats.chi2.sf(uneven, len(pairs) * (BINS - 1) ** 2))

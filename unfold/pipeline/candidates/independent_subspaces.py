@@ -15,7 +15,7 @@ from unfold.pipeline.split import Split
 from unfold.same_direction import joined
 
 #: Most sets looked for, samples that they are looked for in, and samples a dimension for an ICA.
-MOST_SETS, LOOKED_AT, PER_DIMENSION = 8, 60_000, 100
+MOST_SETS, LOOKED_AT, PER_DIMENSION = 8, 20_000, 100
 #: How far outside a wall samples may lie, in deviations, to be kept for the next, better fit.
 DEPTHS = (1.0, 0.5, 0.3)
 #: Share of a source's deviation within which the walls of a cone count as flat, and share of a
