@@ -15,6 +15,8 @@ from unfold.methods.base import Recovery
 
 #: Least residual norm that is asked for, and how much of one is the solver's own rounding.
 EXACT, ROUNDING = 1e-12, 1e-3
+#: L1 penalty of codes under noise, in its standard deviations at an atom.
+ALPHA = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +172,9 @@ def sparsest_codes(
 ) -> Any:
     """Return non-negative codes of ``X ~ Z @ D + mean`` with as few active atoms as it takes.
 
-    A non-negative pursuit to half of the dimension comes first; samples that it does not fit to
-    the noise level get L1 codes, reweighted twice so that large codes are hardly shrunk.
+    Without noise a non-negative pursuit to half of the dimension comes first; samples that it does
+    not fit get L1 codes, reweighted twice so that large codes are hardly shrunk. Under noise they
+    are L1 codes without the atoms that noise might have chosen (`worthwhile_codes`).
 
     Parameters
     ----------
@@ -195,6 +198,8 @@ def sparsest_codes(
         return like(found, X)
     Y = np.asarray(X, np.float64) - to_numpy(mean)
     D = np.asarray(to_numpy(D), np.float64)
+    if noise > 0 and n_nonzero is None:
+        return worthwhile_codes(Y, D, noise)
     d = Y.shape[1]
     most = max(1, d // 2) if n_nonzero is None else n_nonzero
     # without noise the tolerance goes with each sample's norm, so that codes scale with it
@@ -207,6 +212,22 @@ def sparsest_codes(
         alpha, epsilon = (2.0 * noise, 10.0 * noise) if noise > 0 else (1e-3, 0.1)
         codes[hard] = reweighted_codes(Y[hard], D, alpha, epsilon)
     return codes * norms[:, None]
+
+
+def worthwhile_codes(X: np.ndarray, D: np.ndarray, noise: float) -> np.ndarray:
+    """Return non-negative codes under noise: L1 codes, less the atoms that noise might have chosen.
+
+    Of k atoms the one that fits noise best lowers half the squared residual by ``noise^2 log k``.
+
+    References
+    ----------
+    Foster & George 1994, The risk inflation criterion for multiple regression.
+    """
+    from unfold.sparse_coding.encode import sparse_encode
+
+    price = noise**2 * float(np.log(max(2, len(D))))
+    codes = sparse_encode(X, D, alpha=ALPHA * noise, positive=True, prune=price).codes
+    return np.asarray(codes)
 
 
 def reweighted_codes(

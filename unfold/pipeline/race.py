@@ -81,6 +81,20 @@ class Race:
         self._say(f"{row['name']}: {why}")
         return found
 
+    def late(self, name: str, candidate: Run) -> None:
+        """Run a candidate although the time is over, for one that takes next to none.
+
+        Raises
+        ------
+        RuntimeError
+            If it fails, with what every candidate met.
+        """
+        stopped, self.stopped, self.end = self.stopped, "", float("inf")
+        self.run(name, candidate)
+        self.stopped = stopped or "out of time"
+        if self.best is None:
+            raise RuntimeError(f"No candidate was done: {self.rows}.")
+
     @property
     def settled(self) -> bool:
         """Whether the best is sure of itself, and structure beyond covariance speaks for it."""

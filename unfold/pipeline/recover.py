@@ -40,6 +40,8 @@ TIME_LIMIT = 120.0
 #: in many dimensions, where others seldom win; that of the last that is dear; and the share of all
 #: time that judging takes.
 SHARE, SHARE_OF_FLOOR, LAST, JUDGING = 0.6, 0.8, 0.9, 0.1
+#: Steps of the online dictionary where no candidate was done in time.
+FIRST_STEPS = 5
 #: Most dimensions in which all pairs of atoms are compared, as the alternation does.
 PAIRWISE = 160
 #: Most atoms that a polish is worth its time for: it solves for all of them at once, often.
@@ -146,13 +148,10 @@ class Recover(Encoded):
         Y = tame(np.asarray(X, np.float64) / unit - centre / unit) + centre / unit
         split = Split.of(np.asarray(Y, X.dtype), self.n_components, self._rng(), self.n_active)
         race = self._race(split, end)
-        best = race.best
-        if best is None:
-            raise RuntimeError(
-                f"No candidate was done within {limit:g} s: raise time_limit, or take fewer "
-                f"samples. What was tried: {race.rows}."
-            )
-        self._publish(race, best, unit)
+        if race.best is None:
+            race.late("first steps", lambda: by_online(split.few(), n_steps=FIRST_STEPS))
+        assert race.best is not None
+        self._publish(race, race.best, unit)
 
     def _race(self, split: Split, end: float) -> Race:
         """Run candidates from the cheapest on, until nothing is left that could win."""
@@ -174,12 +173,7 @@ class Recover(Encoded):
         centred = split.about(None if start is None else start.offset)
         offset = centred.bias - split.bias
         if start is not None and start.positive and len(start.dictionary) <= POLISHED:
-            road = f"{start.road} + polish"
-            entered(
-                race,
-                "refinement of the best",
-                lambda: shifted(refined(centred, start.dictionary, road), offset),
-            )
+            entered(race, "refinement of the best", lambda: polished(centred, start, offset))
         entered(race, "structured", lambda: shifted(structured(centred), offset), LAST)
         if race.judgement is None or race.judgement.explained < ALL:
             race.run("hierarchy", lambda: shifted(by_hierarchy(centred), offset), SHARE)
@@ -235,6 +229,12 @@ def entered(race: Race, name: str, candidate: Run, share: float = SHARE) -> None
     found = race.run(name, candidate, share)
     if found is not None and found.positive and twofold(found.dictionary):
         race.run(f"{name}, signed codes", lambda: one_of_each(found))
+
+
+def polished(centred: Split, start: Candidate, offset: np.ndarray) -> Candidate | None:
+    """Return the polish of a candidate: no less sure, since the judge still has to prefer it."""
+    found = refined(centred, start.dictionary, f"{start.road} + polish")
+    return shifted(replace(found, sure=found.sure or start.sure), offset)
 
 
 def shifted(candidate: Candidate | None, offset: np.ndarray) -> Candidate | None:

@@ -1,6 +1,6 @@
 """What a road starts from and where it ends: data with a part held out, and a candidate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -73,6 +73,10 @@ class Split:
         if aside == 0 or not np.ptp(held_out, axis=0).any():
             held_out = Y
         return cls(Y[order[aside:]], held_out, bias, n, rng, n_active)
+
+    def few(self) -> "Split":
+        """Return the same split with no more samples than a polish looks at."""
+        return replace(self, X=self.X[:POLISH])
 
     def about(self, offset: np.ndarray | None) -> "Split":
         """Return the same split less an offset; itself where there is none, or next to none.

@@ -148,3 +148,11 @@ def test_gaussian_data_are_reported_not_dressed_up():
         found = Recover().fit(X)
     told = any(issubclass(w.category, ConvergenceWarning) for w in caught)
     assert told or found.confidence_.max() < 0.9
+
+
+def test_the_best_so_far_is_at_hand_however_short_the_time(planted):
+    X, _, _ = planted(12, 24, 0.1, 5000, sigma=0.02)
+    with pytest.warns(ConvergenceWarning):
+        found = recover(X + 1.0, time_limit=1e-3)
+    assert found.candidates_[-1]["kept"]
+    assert found.n_components_ > 1

@@ -16,7 +16,9 @@ ENOUGH_USES = 50
 FITTING = 0.8
 
 
-def by_online(split: Split, *, positive: bool = True) -> Candidate:
+def by_online(
+    split: Split, *, positive: bool = True, n_steps: int = OnlineDictionary.n_steps
+) -> Candidate:
     """Return the atoms of an online dictionary that pay for themselves, in the time that is left.
 
     Where the time is short it ends with what it has.
@@ -26,6 +28,7 @@ def by_online(split: Split, *, positive: bool = True) -> Candidate:
         split.n,
         n_active=split.n_active,
         positive=positive,
+        n_steps=n_steps,
         time_limit=None if left == float("inf") else max(0.0, FITTING * left),
         random_state=split.rng.randint(2**31),
     )
