@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 #: Characters that a column of text needs to be read; with less it goes below the row.
 READABLE = 28
+#: Spaces from which a text is prose, which may go below its row; a name may not.
+WORDY = 3
 #: Characters that a name is broken at, at least.
 NARROWEST = 12
 INDENT = "    "
@@ -33,14 +35,16 @@ def lines(
     below: list[str] = []
     gap = 2
     if width is not None:
-        while len(columns) > 1 and _total(columns, natural, gap) > width:
-            longest = max(columns[1:], key=lambda c: natural[c])
+        prose = [c for c in columns[1:] if any(row[c].count(" ") >= WORDY for row in rows)]
+        while prose and _total(columns, natural, gap) > width:
+            longest = max(prose, key=lambda c: natural[c])
             room = width - _total([c for c in columns if c != longest], natural, gap) - gap
             if natural[longest] <= READABLE:
                 break
             if room >= READABLE:
                 natural[longest] = room
             else:
+                prose.remove(longest)
                 columns.remove(longest)
                 below.append(longest)
         if _total(columns, natural, gap) > width:

@@ -33,11 +33,13 @@ def render(summary: Mapping[str, Any], usage: np.ndarray, residuals: np.ndarray)
         {
             "title": "How often features are active",
             "axis": "share of samples, log scale",
+            "what": "features",
             **_histogram(np.log10(active) if len(active) else np.zeros(1), _power),
         },
         {
             "title": "How much of each sample is left unexplained",
             "axis": "residual norm / sample norm",
+            "what": "samples",
             **_histogram(residuals, lambda x: f"{x:.3g}"),
         },
     ]
@@ -101,7 +103,8 @@ def _histogram(values: np.ndarray, label: Any) -> dict[str, Any]:
         {"x": round(i * width, 2), "height": round(150 * count / most, 2), "count": int(count)}
         for i, count in enumerate(counts)
     ]
-    return {"bars": bars, "width": width - 1, "low": label(low), "high": label(high)}
+    ends = {"low": label(low), "high": label(high)}
+    return {"bars": bars, "width": width - 1, "most": int(most), "total": len(values)} | ends
 
 
 def _power(exponent: float) -> str:

@@ -88,7 +88,7 @@ class Problems:
             problem = make(cell.problem, cell.seed, self._salt)
             for name in ("train", "test"):
                 path = data / f"{name}.npy"
-                np.save(path, getattr(problem.observed, name))
+                _save(path, getattr(problem.observed, name))
                 path.chmod(0o444)
         except (ValueError, RuntimeError, MemoryError, ModuleNotFoundError) as error:
             return PreparedProblem(
@@ -312,6 +312,25 @@ def _ending(outcome: Mapping[str, Any]) -> dict[str, Any]:
         "peak_bytes": outcome.get("peak_bytes"),
         "search": outcome.get("search", {}),
     }
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    """Write an array; NumPy's own words for a file that was cut short say nothing of why.
+
+    Raises
+    ------
+    OSError
+        If it does not fit.
+    """
+    try:
+        np.save(path, array)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise OSError(
+            f"{array.nbytes / 1e6:.1f} MB do not fit into {path.parent}: the disk is full, or "
+            f"files are limited in size (`df -h`, `ulimit -f`); TMPDIR names another place"
+        ) from error
 
 
 def _read_bounded(path: Path | None, most: int) -> bytes:

@@ -20,7 +20,8 @@
 
   function draw() {
     now = view.compute(state);
-    if (!chosen) chosen = now.rows.slice(0, 6).map((r) => r.entry);
+    // The best few, and one's own wherever they are.
+    if (!chosen) chosen = [...new Set([...now.rows.filter((r) => r.own).slice(0, 3), ...now.rows])].slice(0, 6).map((r) => r.entry);
     const whole = view.pristine(state);
     for (const node of document.querySelectorAll(".verdict")) node.hidden = !whole || node.dataset.track !== now.track.name;
     $("filtered").hidden = whole;

@@ -22,6 +22,15 @@ def test_nothing_is_lost_and_lines_fit(width):
     assert NAME in "".join(line.split()[0] for line in shown[1:] if not line.startswith(" "))
 
 
+def test_a_name_stays_in_its_row_whichever_column_it_is():
+    board = [{"#": "1", "method": NAME, **{f"n{i}": "0.123" for i in range(9)}}]
+    shown = lines(board, ["#", *(f"n{i}" for i in range(9))], 80)
+    assert max(map(len, shown)) <= 80 and "method" in shown[0]
+    assert shown[1].count("0.123") == 9 and shown[1].startswith("1 package.")
+    pieces = [shown[1].split()[1], *(line.split()[0] for line in shown[2:])]
+    assert "".join(pieces) == NAME
+
+
 def test_without_a_width_every_row_is_one_line():
     assert len(lines(ROWS, ["skill", "s"])) == 1 + len(ROWS)
 

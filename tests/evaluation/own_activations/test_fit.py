@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,8 @@ def test_what_fit_writes_is_what_the_method_found(tmp_path: Path) -> None:
     assert (summary["n_samples"], summary["d"], summary["n_features"]) == (50, 4, 3)
     page = (out / "summary.html").read_text()
     assert "<b>" not in page
+    assert re.search(r"tallest bar: \d+ of 3 features", page)
+    assert re.search(r"tallest bar: \d+ of 50 samples", page)
     assert "http" not in page.replace("http-equiv", "")
     assert "<script" not in page
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evaluation.boards.leaderboard import board
-from evaluation.publishing.files import read_published
+from evaluation.publishing.files import file_name, pack, read_published
 from evaluation.site import pictures, write_site
 from evaluation.site.names import slug
 from evaluation.site.standings import changes, standings
@@ -153,3 +153,20 @@ def test_the_histogram_of_cosines_counts_pairs() -> None:
 def test_where_nothing_can_be_ranked_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No published records"):
         write_site(tmp_path, tmp_path / "out")
+
+
+def test_a_method_that_failed_everywhere_has_a_page_and_no_numbers(records, tmp_path: Path) -> None:
+    def fate(r):
+        failed = {"status": "error", "metrics": {}, "reason": "RuntimeError: boom"}
+        return r.model_copy(update=failed) if r.method == "beta" else r
+
+    folder = tmp_path / "boards" / "leaderboard-v2"
+    folder.mkdir(parents=True)
+    made = [fate(r) for r in records()]
+    for name in {file_name(r.method) for r in made}:
+        own = [r for r in made if file_name(r.method) == name]
+        (folder / name).write_bytes(pack(own))
+    pages = write_site(tmp_path / "boards", tmp_path / "site", draw=False)
+    text = "\n".join(page.read_text("utf-8") for page in pages if page.suffix == ".html")
+    assert "RuntimeError: boom" in text
+    assert "nan" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL).lower().split()
